@@ -1,0 +1,2 @@
+// One namespace for the page: classic scripts, because browsers refuse ES modules on file:// pages.
+window.rookery = { version: "2.0.0" };
