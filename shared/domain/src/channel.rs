@@ -1,0 +1,226 @@
+//! Channels, and what each of them offers to devices.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::{AppKey, Platform};
+use crate::id::{AppId, ReleaseId, TenantId};
+use crate::properties::Config;
+use crate::release::{Kind, PackageRef, Release, State, Target};
+use crate::rollout::BasisPoints;
+use crate::text::{ParseError, text_type};
+
+/// The channel that every new app has, and that devices ask when they name none.
+pub const DEFAULT_CHANNEL: &str = "production";
+
+/// Most live releases of a channel at a time. It bounds the serving item and the walk of a device check.
+pub const LIVE_RELEASES: usize = 20;
+
+/// Most channels of an app.
+pub const CHANNELS_PER_APP: usize = 100;
+
+/// The name of a channel within its app: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, beginning with a letter or digit. It
+/// stands in URLs and in the configuration of shipped apps, so it has one spelling and never changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelName(String);
+
+impl ChannelName {
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ChannelName {
+    fn default() -> Self {
+        Self(DEFAULT_CHANNEL.to_owned())
+    }
+}
+
+impl FromStr for ChannelName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if !(1..=64).contains(&text.len()) {
+            return Err(ParseError::new("is not 1 to 64 characters long"));
+        }
+        let first = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        if !text.bytes().all(|b| first(b) || matches!(b, b'-' | b'_' | b'.')) {
+            return Err(ParseError::new("contains something other than a-z, 0-9, -, _ and ."));
+        }
+        if !first(text.as_bytes()[0]) {
+            return Err(ParseError::new("does not begin with a letter or digit"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(ChannelName, format = "^[a-z0-9][a-z0-9._-]{0,63}$");
+
+/// A line of releases of an app, such as `production` or `beta`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// The tenant that the app belongs to.
+    pub tenant: TenantId,
+    /// The app.
+    pub app: AppId,
+    /// The name, unique within the app.
+    pub name: ChannelName,
+    /// Counts changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Channel {
+    /// A new channel.
+    pub fn new(tenant: TenantId, app: AppId, name: ChannelName, at: Timestamp) -> Self {
+        Self { tenant, app, name, version: 1, created_at: at, updated_at: at }
+    }
+}
+
+/// A live release, reduced to what a device check needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The release.
+    pub release_id: ReleaseId,
+    /// Active, paused or concluded; releases in other states are not offered.
+    pub state: State,
+    /// The share of devices that it reaches.
+    pub rollout_bp: BasisPoints,
+    /// Whom it is for.
+    #[serde(default, skip_serializing_if = "Target::is_everybody")]
+    pub target: Target,
+    /// Whether a device should install it at once.
+    pub mandatory: bool,
+    /// What it tells the app.
+    #[serde(default, skip_serializing_if = "Config::is_empty")]
+    pub config: Config,
+    /// The package, with what it takes to verify it.
+    pub package: PackageRef,
+    /// Whether it is a rollback, and to what.
+    pub kind: Kind,
+}
+
+impl From<&Release> for Offer {
+    fn from(release: &Release) -> Self {
+        Self {
+            release_id: release.id,
+            state: release.state,
+            rollout_bp: release.rollout_bp,
+            target: release.target.clone(),
+            mandatory: release.mandatory,
+            config: release.config.clone(),
+            package: release.package.clone(),
+            kind: release.kind,
+        }
+    }
+}
+
+impl Offer {
+    /// Whether no device gets past this one to the other: it is concluded, newer, and for all devices of the other. The
+    /// same rule by which concluding a release supersedes others ([`Release::conclude`]).
+    fn hides(&self, older: &Self) -> bool {
+        self.state == State::Concluded
+            && self.release_id > older.release_id
+            && self.target.covers(&older.target)
+    }
+}
+
+/// What a channel offers: the stored answer to every device check, written in the transaction of the release that changed
+/// it. It needs no other record to decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Serving {
+    /// Whose app it is; checks are metered on it.
+    pub tenant: TenantId,
+    /// The app.
+    pub app: AppId,
+    /// The public key by which devices name the app.
+    pub app_key: AppKey,
+    /// The channel.
+    pub channel: ChannelName,
+    /// The platforms of the app. Others are offered nothing.
+    pub platforms: Vec<Platform>,
+    /// The live releases, newest first. Release ids sort by time, and decide the order.
+    pub releases: Vec<Offer>,
+    /// Counts changes, from 1.
+    pub version: u64,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Serving {
+    /// What a new channel offers: nothing.
+    pub fn new(channel: &Channel, app_key: AppKey, platforms: Vec<Platform>) -> Self {
+        Self {
+            tenant: channel.tenant,
+            app: channel.app,
+            app_key,
+            channel: channel.name.clone(),
+            platforms,
+            releases: Vec::new(),
+            version: 1,
+            updated_at: channel.created_at,
+        }
+    }
+
+    /// Builds the item anew from the channel's releases, in any order: what `with` arrives at step by step.
+    #[must_use]
+    pub fn rebuilt<'a>(&self, releases: impl IntoIterator<Item = &'a Release>, at: Timestamp) -> Self {
+        let mut next = Self { releases: Vec::new(), ..self.clone() };
+        for release in releases {
+            next.take(release);
+        }
+        next.stamped(at)
+    }
+
+    /// The item after one release was created or changed.
+    #[must_use]
+    pub fn with(&self, release: &Release, at: Timestamp) -> Self {
+        self.with_all([release], at)
+    }
+
+    /// The item after several releases changed in one transaction, such as the two of a rollback.
+    #[must_use]
+    pub fn with_all<'a>(&self, releases: impl IntoIterator<Item = &'a Release>, at: Timestamp) -> Self {
+        let mut next = self.clone();
+        for release in releases {
+            next.take(release);
+        }
+        next.stamped(at)
+    }
+
+    /// The item after the platforms of the app changed.
+    #[must_use]
+    pub fn with_platforms(&self, platforms: Vec<Platform>, at: Timestamp) -> Self {
+        Self { platforms, ..self.clone() }.stamped(at)
+    }
+
+    fn take(&mut self, release: &Release) {
+        self.releases.retain(|offer| offer.release_id != release.id);
+        let offer = Offer::from(release);
+        if !release.state.is_live() || self.releases.iter().any(|newer| newer.hides(&offer)) {
+            return;
+        }
+        self.releases.retain(|older| !offer.hides(older));
+        let place = self.releases.partition_point(|newer| newer.release_id > offer.release_id);
+        self.releases.insert(place, offer);
+    }
+
+    fn stamped(mut self, at: Timestamp) -> Self {
+        self.version += 1;
+        self.updated_at = at;
+        self
+    }
+}
