@@ -1,0 +1,227 @@
+//! Measuring: the bare function and the measured one in turn, so that what the machine does meanwhile meets both.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::Failure;
+use crate::cases::{Case, Work};
+use crate::cloud::{Call, Cloud};
+use crate::function::{Function, Start, zipped_size};
+use crate::http_call::{HttpCall, read_answer};
+use crate::statistics::{median, percentile};
+use crate::world::Helpers;
+
+/// Requests before the measured ones: connections are open and caches filled after them.
+const WARM_UP: u64 = 30;
+
+/// How often things are done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) starts: usize,
+    pub(crate) rounds: usize,
+}
+
+/// The figures of one function for one request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) startup: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) median: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) peak_memory: u64,
+    pub(crate) zipped: u64,
+}
+
+/// A measured case beside the bare function.
+pub(crate) struct Row {
+    pub(crate) area: &'static str,
+    pub(crate) handler: &'static str,
+    pub(crate) what: String,
+    pub(crate) measured: Figures,
+    pub(crate) bare: Figures,
+    /// The AWS calls that the request itself made, of the most usual request.
+    pub(crate) calls: Vec<Call>,
+    /// AWS calls per request over all of them, with those that happen now and then, such as a batch that is flushed.
+    pub(crate) calls_per_request: f64,
+}
+
+pub(crate) struct Bench<'a> {
+    pub(crate) binaries: &'a Path,
+    pub(crate) events: &'a Path,
+    pub(crate) logs: &'a Path,
+    pub(crate) cloud: &'a Cloud,
+    pub(crate) helpers: Helpers,
+    pub(crate) effort: Effort,
+    pub(crate) sequence: u64,
+}
+
+#[derive(Default)]
+struct Round {
+    cpu: Duration,
+    latencies: Vec<Duration>,
+    peak_memory: u64,
+    calls: Vec<Vec<Call>>,
+    background: usize,
+}
+
+impl Bench<'_> {
+    pub(crate) async fn measure(&mut self, case: &Case) -> Result<Row, Failure> {
+        let bare = self.binaries.join("bare");
+        let binary = self.binaries.join(case.area);
+        let (mut bare_starts, mut starts) = (Vec::new(), Vec::new());
+        for _ in 0..self.effort.starts {
+            bare_starts.push(self.start_once(&bare, "bare").await?);
+            starts.push(self.start_once(&binary, case.handler).await?);
+        }
+        let (mut bare_rounds, mut rounds) = (Vec::new(), Vec::new());
+        for _ in 0..self.effort.rounds {
+            bare_rounds.push(self.bare_round(&bare, case.requests).await?);
+            rounds.push(self.round(&binary, case).await?);
+        }
+        let calls: Vec<&Vec<Call>> = rounds.iter().flat_map(|round| &round.calls).collect();
+        let background: usize = rounds.iter().map(|round| round.background).sum();
+        let total = background + calls.iter().map(|calls| calls.len()).sum::<usize>();
+        Ok(Row {
+            area: case.area,
+            handler: case.handler,
+            what: case.what.clone(),
+            calls_per_request: ratio(total, calls.len()),
+            calls: most_usual(&calls),
+            measured: figures(&starts, &rounds, &binary)?,
+            bare: figures(&bare_starts, &bare_rounds, &bare)?,
+        })
+    }
+
+    async fn start_once(&self, binary: &Path, handler: &str) -> Result<Duration, Failure> {
+        let function = self.start(binary, handler).await?;
+        let startup = function.startup;
+        function.stop().await?;
+        Ok(startup)
+    }
+
+    async fn start(&self, binary: &Path, handler: &str) -> Result<Function, Failure> {
+        let environment = self.helpers.environment();
+        Function::start(&Start { binary, handler, environment, logs: self.logs }).await
+    }
+
+    async fn bare_round(&mut self, binary: &Path, requests: u64) -> Result<Round, Failure> {
+        let mut function = self.start(binary, "bare").await?;
+        let event = HttpCall::new("GET", "/healthz", &[]).event(0);
+        let mut round = Round::default();
+        for _ in 0..WARM_UP {
+            function.invoke(event.clone()).await?;
+        }
+        let before = function.cpu().await?;
+        for _ in 0..requests.max(500) {
+            round.latencies.push(function.invoke(event.clone()).await?.latency);
+        }
+        round.cpu = per_request(function.cpu().await?.saturating_sub(before), requests.max(500));
+        round.peak_memory = function.peak_memory()?;
+        function.stop().await?;
+        Ok(round)
+    }
+
+    async fn round(&mut self, binary: &Path, case: &Case) -> Result<Round, Failure> {
+        let mut function = self.start(binary, case.handler).await?;
+        for _ in 0..WARM_UP.min(case.requests) {
+            let event = self.prepare(case).await?;
+            check(case, &function.invoke(event).await?.body)?;
+        }
+        let mut round = Round::default();
+        let with_helpers = case.has_helpers();
+        let started = function.cpu().await?;
+        let mut idled = Duration::ZERO;
+        self.cloud.take_calls();
+        for _ in 0..case.requests {
+            let event = if with_helpers {
+                // The measured process may flush something of its own while the helpers work.
+                let before = function.cpu().await?;
+                let event = self.prepare(case).await?;
+                idled += function.cpu().await?.saturating_sub(before);
+                self.cloud.take_calls();
+                event
+            } else {
+                let event = self.prepare(case).await?;
+                round.background += self.cloud.take_calls().len();
+                event
+            };
+            let answer = function.invoke(event).await?;
+            round.calls.push(self.cloud.take_calls());
+            round.latencies.push(answer.latency);
+            check(case, &answer.body)?;
+        }
+        let cpu = function.cpu().await?.saturating_sub(started).saturating_sub(idled);
+        round.cpu = per_request(cpu, case.requests);
+        round.peak_memory = function.peak_memory()?;
+        function.stop().await?;
+        Ok(round)
+    }
+
+    async fn prepare(&mut self, case: &Case) -> Result<Bytes, Failure> {
+        self.sequence += 1;
+        match &case.work {
+            Work::Sample => Ok(std::fs::read(self.events.join(format!("{}.json", case.handler)))?.into()),
+            Work::Http { request, before, .. } => {
+                let mut answer = Value::Null;
+                for step in before {
+                    let call = (step.request)(self.sequence, &answer)?;
+                    answer = self.helpers.call(step.area, step.handler, &call).await?;
+                }
+                Ok(request(self.sequence, &answer)?.event(self.sequence))
+            }
+        }
+    }
+}
+
+impl Case {
+    fn has_helpers(&self) -> bool {
+        matches!(&self.work, Work::Http { before, .. } if !before.is_empty())
+    }
+}
+
+fn check(case: &Case, answer: &[u8]) -> Result<(), Failure> {
+    let Work::Http { status: expected, .. } = &case.work else { return Ok(()) };
+    let (status, body) = read_answer(answer)?;
+    if status != *expected {
+        return Err(format!(
+            "{} ({}) answered {status} instead of {expected}: {body}",
+            case.handler, case.what
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn figures(starts: &[Duration], rounds: &[Round], binary: &PathBuf) -> Result<Figures, Failure> {
+    let latencies: Vec<Duration> = rounds.iter().flat_map(|round| round.latencies.iter().copied()).collect();
+    Ok(Figures {
+        startup: median(starts),
+        cpu: median(&rounds.iter().map(|round| round.cpu).collect::<Vec<_>>()),
+        median: median(&latencies),
+        p99: percentile(&latencies, 0.99),
+        peak_memory: rounds.iter().map(|round| round.peak_memory).max().unwrap_or_default(),
+        zipped: zipped_size(binary)?,
+    })
+}
+
+fn per_request(total: Duration, requests: u64) -> Duration {
+    Duration::from_nanos(u64::try_from(total.as_nanos()).unwrap_or(u64::MAX) / requests.max(1))
+}
+
+fn most_usual(calls: &[&Vec<Call>]) -> Vec<Call> {
+    let mut counts: HashMap<Vec<&str>, (usize, &[Call])> = HashMap::new();
+    for calls in calls {
+        let names = calls.iter().map(|call| call.operation.as_str()).collect();
+        counts.entry(names).or_insert((0, calls)).0 += 1;
+    }
+    counts.into_values().max_by_key(|(count, _)| *count).map(|(_, calls)| calls.to_vec()).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of calls stay far below 2^52")]
+fn ratio(total: usize, count: usize) -> f64 {
+    total as f64 / count.max(1) as f64
+}
