@@ -1,0 +1,95 @@
+//! The commands of the project: `cargo xtask <command>`.
+
+mod cloud;
+mod command;
+mod deploy;
+mod dev;
+mod failure;
+mod local;
+mod progress;
+mod project;
+mod proxy;
+mod python;
+mod stack;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::failure::{Context, Failure, Result};
+use crate::project::Project;
+
+/// Builds, runs, tests and deploys Rookery.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Keep the stack up on a local cloud and redeploy it when sources change
+    Dev {
+        /// Port of the base URL [default: the first free one from 8480 on]
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Check formatting, lints and the template, then run every test
+    Test {
+        /// Leave out whatever needs the local cloud
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Build the bundle and deploy it to an AWS account, asking for what is needed
+    Deploy {
+        /// Section of samconfig.toml to start from
+        #[arg(long, default_value = "production")]
+        config_env: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Ending the future drops whatever it holds: clouds, proxies, programs, files that tell about them.
+    let result = tokio::select! {
+        result = run(arguments.command) => result,
+        result = interruption() => result,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            match failure {
+                Failure::Told(sentence) => eprintln!("error: {sentence}"),
+                Failure::Interrupted => return ExitCode::from(130),
+                Failure::Reported => {}
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    let project = Project::find().await?;
+    match command {
+        Command::Dev { port } => dev::run(&project, port).await,
+        Command::Test { fast } => test::run(&project, fast).await,
+        Command::Deploy { config_env } => deploy::run(&project, &config_env).await,
+    }
+}
+
+/// Completes when somebody asks for the end.
+async fn interruption() -> Result<()> {
+    let on = |kind| signal(kind).context(|| "Listening for signals".into());
+    let (mut interrupt, mut terminate, mut hangup) =
+        (on(SignalKind::interrupt())?, on(SignalKind::terminate())?, on(SignalKind::hangup())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Err(Failure::Interrupted)
+}

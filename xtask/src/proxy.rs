@@ -1,0 +1,139 @@
+//! One friendly base URL for the API: a reverse proxy on the loopback interface.
+//!
+//! The local cloud serves the API under a path that holds a made-up API id. Here it is at the root of an address that
+//! stays the same when the cloud starts anew.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::uri::{PathAndQuery, Scheme, Uri};
+use http::{StatusCode, header};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::failure::{Context, Failure, Result};
+
+const FIRST_PORT: u16 = 8480;
+const PORTS_TO_TRY: u16 = 100;
+
+/// Headers that are about one connection, not about the message (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [header::HeaderName; 5] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::UPGRADE,
+];
+
+/// A running proxy. It ends with this value.
+pub(crate) struct Proxy {
+    port: u16,
+    upstream: Upstream,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Upstream {
+    client: Client<HttpConnector, Body>,
+    /// Authority and path prefix of the API in the cloud, once there is one.
+    api: Arc<RwLock<Option<(String, String)>>>,
+}
+
+impl Proxy {
+    /// Listens on `port`, or, when none is asked for, on the first free one from 8480 on.
+    pub(crate) async fn start(port: Option<u16>) -> Result<Self> {
+        let listener = bind(port).await?;
+        let port = listener.local_addr().context(|| "Reading the proxy's port".into())?.port();
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        let upstream = Upstream { client, api: Arc::default() };
+        let app = Router::new().fallback(forward).with_state(upstream.clone());
+        let task = tokio::spawn(async move {
+            // `serve` ends only with the task; accept errors it retries by itself.
+            let _ = axum::serve(listener, app).await;
+        });
+        Ok(Self { port, upstream, task })
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on requests go to this API.
+    pub(crate) fn serve(&self, endpoint: &str, api_id: &str) {
+        let authority = endpoint.trim_start_matches("http://").to_owned();
+        let prefix = format!("/_aws/execute-api/{api_id}/$default");
+        *self.upstream.api.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Some((authority, prefix));
+    }
+
+    /// From now on requests are answered with a 503, until there is an API again.
+    pub(crate) fn pause(&self) {
+        *self.upstream.api.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn bind(port: Option<u16>) -> Result<TcpListener> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if let Some(port) = port {
+        return TcpListener::bind(at(port)).await.map_err(|error| {
+            Failure::new(format!("Port {port} cannot be used ({error}); choose another one with --port."))
+        });
+    }
+    for port in FIRST_PORT..FIRST_PORT + PORTS_TO_TRY {
+        if let Ok(listener) = TcpListener::bind(at(port)).await {
+            return Ok(listener);
+        }
+    }
+    Err(Failure::new(format!(
+        "The ports {FIRST_PORT} to {} are all taken; choose another one with --port.",
+        FIRST_PORT + PORTS_TO_TRY - 1
+    )))
+}
+
+/// Passes a request on as it came, byte for byte: neither path nor query is decoded, no body is held in memory.
+async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
+    let api = upstream.api.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let Some((authority, prefix)) = api else {
+        return unavailable("the stack is being deployed");
+    };
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(authority)
+        .path_and_query(format!("{prefix}{path}"))
+        .build();
+    let Ok(uri) = uri else {
+        return (StatusCode::BAD_REQUEST, "the path is not one\n").into_response();
+    };
+    *request.uri_mut() = uri;
+    for name in HOP_BY_HOP {
+        request.headers_mut().remove(name);
+    }
+    // The cloud picks a service by the host it is called by, so it has to see its own.
+    request.headers_mut().remove(header::HOST);
+    match upstream.client.request(request).await {
+        Ok(mut response) => {
+            for name in HOP_BY_HOP {
+                response.headers_mut().remove(name);
+            }
+            response.map(Body::new)
+        }
+        Err(_) => unavailable("the local cloud does not answer"),
+    }
+}
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], format!("{why}\n")).into_response()
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask test`: formatting, lints, the template, and every test, with the stack running on a local cloud.
+
+use std::path::Path;
+
+use crate::command::Cmd;
+use crate::failure::{Failure, Result};
+use crate::local::Local;
+use crate::progress::Phase;
+use crate::project::Project;
+use crate::python::Python;
+use crate::stack::sam_env;
+
+/// With `fast`, everything that needs no cloud.
+pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
+    // Before anything that takes minutes.
+    if !Cmd::cargo().args(["nextest", "--version"]).succeeds().await? {
+        return Err(Failure::new(
+            "cargo-nextest is missing; install it with `cargo install --locked cargo-nextest`, \
+             or see https://nexte.st for binaries.",
+        ));
+    }
+    check(project, "Formatting", &["fmt", "--all", "--check"], "run `cargo fmt --all`").await?;
+    check(
+        project,
+        "Lints",
+        &["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+        "mend what clippy says above",
+    )
+    .await?;
+    if fast {
+        return tests(project, None).await;
+    }
+    validate(project).await?;
+    let local = Local::start(project, None).await?;
+    let result = tests(project, Some(&local.write_description()?)).await;
+    local.stop().await?;
+    result
+}
+
+async fn check(project: &Project, name: &str, arguments: &[&str], remedy: &str) -> Result<()> {
+    let phase = Phase::quiet(name);
+    if !Cmd::cargo().directory(project.root()).args(arguments).passes().await? {
+        return Err(Failure::new(format!("{name}: not as it should be; {remedy}.")));
+    }
+    phase.done();
+    Ok(())
+}
+
+/// The templates as SAM and the CloudFormation linter see them.
+async fn validate(project: &Project) -> Result<()> {
+    let python = Python::prepare(project).await?;
+    let phase = Phase::start("Template");
+    let log = project.local().join("validate.log");
+    python
+        .command("sam")
+        .args(["validate", "--lint", "--region", crate::cloud::REGION, "--template-file"])
+        .arg(project.root().join("template.yaml"))
+        .directory(project.root())
+        .envs(sam_env(project))
+        .logged("`sam validate --lint`", &log)
+        .await?;
+    phase.done();
+    Ok(())
+}
+
+/// One run of the test runner for everything, so that its last line is the verdict on everything.
+async fn tests(project: &Project, stack: Option<&Path>) -> Result<()> {
+    let mut nextest = Cmd::cargo().directory(project.root()).args(["nextest", "run", "--workspace"]);
+    nextest = match stack {
+        Some(stack) => nextest.env("ROOKERY_STACK", stack),
+        None => nextest.without_env("ROOKERY_STACK").args(["--filterset", "not binary(/^e2e/)"]),
+    };
+    if nextest.passes().await? { Ok(()) } else { Err(Failure::Reported) }
+}
