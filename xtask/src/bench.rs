@@ -29,16 +29,15 @@ pub(crate) struct BenchArgs {
     rounds: Option<u32>,
 }
 
-pub(crate) async fn run(args: BenchArgs) -> Result<()> {
-    let project = Project::find().await?;
+pub(crate) async fn run(project: &Project, args: BenchArgs) -> Result<()> {
     let phase = Phase::quiet("Building the functions");
     let mut functions = Cmd::cargo().args(["build", "--release", "--bins", "-p", "rookery-bench-bare"]);
     for function in project.functions() {
         functions = functions.args(["-p", &function.package]);
     }
-    built(functions, &project).await?;
+    built(functions, project).await?;
     // Apart from the functions, so that the driver's dependencies add no features to theirs.
-    built(Cmd::cargo().args(["build", "--profile", "driver", "-p", "rookery-bench"]), &project).await?;
+    built(Cmd::cargo().args(["build", "--profile", "driver", "-p", "rookery-bench"]), project).await?;
     phase.done();
 
     let mut driver = Cmd::new(project.target().join("driver/rookery-bench"))
@@ -61,7 +60,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<()> {
             driver = driver.args([flag, &count.to_string()]);
         }
     }
-    if driver.passes().await? { Ok(()) } else { Err(Failure::new("The bench did not end well; see the lines above.")) }
+    if driver.passes().await? { Ok(()) } else { Err(Failure::Reported) }
 }
 
 async fn built(cargo: Cmd, project: &Project) -> Result<()> {

@@ -18,6 +18,7 @@ pub(crate) struct Cmd {
     program: PathBuf,
     inner: Command,
     input: Option<Vec<u8>>,
+    errors: Option<(File, PathBuf)>,
     missing: String,
 }
 
@@ -27,7 +28,7 @@ impl Cmd {
         let missing = format!("`{}` was not found; install it or add it to PATH.", program.display());
         let mut inner = Command::new(&program);
         inner.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-        Self { program, inner, input: None, missing }
+        Self { program, inner, input: None, errors: None, missing }
     }
 
     /// The cargo that runs this program, or the one in PATH.
@@ -81,6 +82,13 @@ impl Cmd {
         self
     }
 
+    /// Where its error output goes when its output is read, instead of to ours.
+    pub(crate) fn errors_to(mut self, log: &Path) -> Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        self.errors = Some((file.context(|| format!("Opening {}", log.display()))?, log.to_owned()));
+        Ok(self)
+    }
+
     /// Runs it with our own output; `Ok(false)` when it says it failed.
     pub(crate) async fn passes(mut self) -> Result<bool> {
         self.inner.stdout(Stdio::inherit()).stderr(Stdio::inherit());
@@ -118,14 +126,19 @@ impl Cmd {
         Err(Failure::new(format!("{doing} failed; the whole output is in {}.", log.display())))
     }
 
-    /// Runs it and parses what it prints as JSON; its error output is ours.
+    /// Runs it and parses what it prints as JSON.
     pub(crate) async fn json(self, doing: &str) -> Result<Value> {
         let output = self.stdout(doing).await?;
         serde_json::from_slice(&output).context(|| format!("{doing} printed something that is not JSON"))
     }
 
-    async fn stdout(mut self, doing: &str) -> Result<Vec<u8>> {
-        self.inner.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    /// Runs it and answers with what it prints.
+    pub(crate) async fn stdout(mut self, doing: &str) -> Result<Vec<u8>> {
+        let (errors, place) = match self.errors.take() {
+            Some((file, log)) => (Stdio::from(file), format!("the whole output is in {}", log.display())),
+            None => (Stdio::inherit(), "see the lines above".to_owned()),
+        };
+        self.inner.stdout(Stdio::piped()).stderr(errors);
         let mut group = self.start()?;
         let mut output = Vec::new();
         if let Some(mut stdout) = group.child.stdout.take() {
@@ -136,7 +149,7 @@ impl Cmd {
         if group.wait().await?.success() {
             Ok(output)
         } else {
-            Err(Failure::new(format!("{doing} failed; see the lines above.")))
+            Err(Failure::new(format!("{doing} failed; {place}.")))
         }
     }
 

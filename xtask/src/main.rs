@@ -1,10 +1,12 @@
 //! The commands of the project: `cargo xtask <command>`.
 
+mod bench;
 mod cloud;
 mod command;
 mod deploy;
 mod dev;
 mod failure;
+mod invoke;
 mod local;
 mod progress;
 mod project;
@@ -43,6 +45,10 @@ enum Command {
         #[arg(long)]
         fast: bool,
     },
+    /// Measure release builds of the functions side by side with a bare one
+    Bench(bench::BenchArgs),
+    /// Run one function in a container with a sample event
+    Invoke(invoke::InvokeArgs),
     /// Build the bundle and deploy it to an AWS account, asking for what is needed
     Deploy {
         /// Section of samconfig.toml to start from
@@ -77,6 +83,8 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Dev { port } => dev::run(&project, port).await,
         Command::Test { fast } => test::run(&project, fast).await,
+        Command::Bench(args) => bench::run(&project, args).await,
+        Command::Invoke(args) => invoke::run(&project, args).await,
         Command::Deploy { config_env } => deploy::run(&project, &config_env).await,
     }
 }

@@ -1,0 +1,184 @@
+//! `cargo xtask invoke`: one function in a container, as `sam local invoke` runs it, given its sample event.
+
+mod engine;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cloud::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use crate::command::Cmd;
+use crate::failure::{Context, Failure, Result};
+use crate::invoke::engine::Engine;
+use crate::progress::Phase;
+use crate::project::Project;
+use crate::python::Python;
+use crate::stack::sam_env;
+
+/// Where nothing answers: without a running stack a function must not find any AWS, least of all a real one.
+const NO_ENDPOINT: &str = "http://127.0.0.1:9";
+
+/// Runs a function in a container with an event.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InvokeArgs {
+    /// The function's name in template.yaml (`WhoamiFunction`) or its handler (`whoami`).
+    #[arg(required_unless_present = "all")]
+    function: Option<String>,
+    /// A file with the event; without one, the function's sample in events/.
+    #[arg(conflicts_with = "all")]
+    event: Option<PathBuf>,
+    /// Every function with its sample event; prints one JSON object per line.
+    #[arg(long, conflicts_with = "function")]
+    all: bool,
+    /// The description of the stack whose table and queues the functions use; without one, that of `cargo xtask dev`.
+    #[arg(long, value_name = "FILE")]
+    stack: Option<PathBuf>,
+}
+
+pub(crate) async fn run(project: &Project, args: InvokeArgs) -> Result<()> {
+    let directory = project.local().join("invoke");
+    fs::create_dir_all(&directory).context(|| format!("Creating {}", directory.display()))?;
+    let engine = Engine::find(&directory).await?;
+    let python = Python::prepare(project).await?;
+    build(project).await?;
+    let stack = running_stack(project, args.stack.as_deref())?;
+    let bridge = match stack["endpoint_url"].as_str() {
+        Some(endpoint) => Some(engine.bridge(endpoint).await?),
+        None => None,
+    };
+    let layout =
+        Layout::make(project, &python, directory, &stack, bridge.as_ref().map(engine::Bridge::url)).await?;
+    let image = engine.image(&layout.directory, project).await?;
+    let invocation = Invocation { project, python: &python, layout: &layout, image: &image };
+    if args.all {
+        for (id, handler) in &layout.functions {
+            let log = layout.directory.join("invoke.log");
+            let event = sample(project, handler);
+            let answer =
+                invocation.sam(id, &event).errors_to(&log)?.json(&format!("`sam local invoke {id}`")).await?;
+            println!("{}", json!({"function": id, "handler": handler, "answer": answer}));
+        }
+        return Ok(());
+    }
+    let (id, handler) = layout.resolve(args.function.as_deref().unwrap_or_default())?;
+    let event = args.event.unwrap_or_else(|| sample(project, handler));
+    if !event.exists() {
+        return Err(Failure::new(format!("There is no event in {}.", event.display())));
+    }
+    let event = fs::canonicalize(&event).context(|| format!("Reading {}", event.display()))?;
+    if invocation.sam(id, &event).passes().await? {
+        println!();
+        Ok(())
+    } else {
+        Err(Failure::new(format!("`sam local invoke {id}` failed; see the lines above.")))
+    }
+}
+
+/// What `sam local invoke` is run on.
+struct Layout {
+    directory: PathBuf,
+    /// Logical id and handler of every function, in the order of the template.
+    functions: Vec<(String, String)>,
+}
+
+impl Layout {
+    async fn make(
+        project: &Project,
+        python: &Python,
+        directory: PathBuf,
+        stack: &Value,
+        endpoint: Option<String>,
+    ) -> Result<Self> {
+        let binaries = project.target().join("debug");
+        let arguments = [project.root(), &binaries, &directory].map(|path| path.as_os_str().to_owned());
+        let asked = json!({
+            "endpoint_url": endpoint.as_deref().unwrap_or(NO_ENDPOINT),
+            "functions": stack["functions"],
+        });
+        let cloud = stack["endpoint_url"].as_str().unwrap_or(NO_ENDPOINT);
+        let mut env = operator();
+        env.push(("AWS_ENDPOINT_URL", cloud.into()));
+        let functions = python.ask("invoke_template.py", &arguments.each_ref(), &asked, env).await?;
+        let functions = functions.as_object().into_iter().flatten();
+        let functions =
+            functions.map(|(id, handler)| (id.clone(), handler.as_str().unwrap_or_default().to_owned()));
+        Ok(Self { directory, functions: functions.collect() })
+    }
+
+    fn resolve(&self, name: &str) -> Result<(&str, &str)> {
+        let found = self.functions.iter().find(|(id, handler)| id == name || handler == name);
+        found.map(|(id, handler)| (id.as_str(), handler.as_str())).ok_or_else(|| {
+            let names: Vec<_> = self.functions.iter().map(|(id, _)| id.as_str()).collect();
+            Failure::new(format!("template.yaml has no function {name}; it has {}.", names.join(", ")))
+        })
+    }
+}
+
+struct Invocation<'a> {
+    project: &'a Project,
+    python: &'a Python,
+    layout: &'a Layout,
+    image: &'a str,
+}
+
+impl Invocation<'_> {
+    fn sam(&self, id: &str, event: &Path) -> Cmd {
+        self.python
+            .command("sam")
+            .args(["local", "invoke", id, "--skip-pull-image", "--invoke-image", self.image, "--template"])
+            .arg(self.layout.directory.join("template.yaml"))
+            .arg("--event")
+            .arg(event)
+            .directory(&self.layout.directory)
+            .envs(operator())
+            .envs(sam_env(self.project))
+    }
+}
+
+async fn build(project: &Project) -> Result<()> {
+    let phase = Phase::quiet("Building the functions");
+    let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--quiet"]);
+    for function in project.functions() {
+        cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
+    }
+    if !cargo.passes().await? {
+        return Err(Failure::new("The functions do not compile; mend what the compiler says above."));
+    }
+    phase.done();
+    Ok(())
+}
+
+/// The stack to use, or null when none runs and none was asked for.
+fn running_stack(project: &Project, asked: Option<&Path>) -> Result<Value> {
+    let path = match asked {
+        Some(path) => path.to_owned(),
+        None if project.stack_file().exists() => project.stack_file(),
+        None => {
+            eprintln!("No stack is running (`cargo xtask dev` starts one): what needs AWS will answer 503.");
+            return Ok(Value::Null);
+        }
+    };
+    let text = fs::read(&path).context(|| format!("Reading {}", path.display()))?;
+    serde_json::from_slice(&text).context(|| format!("Reading {}", path.display()))
+}
+
+fn sample(project: &Project, handler: &str) -> PathBuf {
+    project.root().join("events").join(format!("{handler}.json"))
+}
+
+/// The credentials of the local cloud, so that nobody's real ones reach a container.
+fn operator() -> Vec<(&'static str, std::ffi::OsString)> {
+    [
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]
+    .map(|(name, value)| (name, value.into()))
+    .into()
+}
