@@ -1,0 +1,6 @@
+//! The catalog area.
+
+use rookery_edge::Route;
+
+/// The functions of this area.
+pub const ROUTES: &[Route] = &[];

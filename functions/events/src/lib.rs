@@ -1,0 +1,6 @@
+//! The events area.
+
+use rookery_edge::Route;
+
+/// The functions of this area.
+pub const ROUTES: &[Route] = &[];

@@ -1,0 +1,129 @@
+//! `/v1/api-keys`: listing and creating API keys.
+
+use axum::extract::State;
+use deserr::Deserr;
+use jiff::Timestamp;
+use rookery_domain::event::{Resource, changes};
+use rookery_domain::fault::Faults;
+use rookery_domain::key::{ApiKey, Scopes, Token};
+use rookery_domain::permission::right;
+use rookery_domain::text::{Name, ParseError};
+use rookery_edge::wire::{self, NewApiKey};
+use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Scope};
+use rookery_store::{Transaction, credential};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The route.
+pub fn router() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(list, create))
+}
+
+/// A key to be made.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub struct NewKey {
+    name: Name,
+    /// Permissions, or `*` alone for everything that the owner may.
+    scopes: Vec<String>,
+    /// From when on the key is refused; never, unless given.
+    expires_at: Option<Expiry>,
+}
+
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(try_from(&String) = Expiry::parse -> ParseError)]
+#[schema(value_type = String, format = DateTime)]
+struct Expiry(Timestamp);
+
+impl Expiry {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        text.parse().map(Self).map_err(|_| ParseError::new("is not an RFC 3339 timestamp"))
+    }
+}
+
+/// List the tenant's API keys, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys",
+    tag = "identity",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page of keys.", body = Page<wire::ApiKey>))
+)]
+async fn list(
+    State(context): State<Context>,
+    scope: Scope<right::ApiKeyList>,
+    params: Params,
+) -> Result<Answer, Problem> {
+    let (slice, paging) = params.paging(&scope.tenant)?;
+    let listed = credential::list(context.table()?, &scope.tenant, slice).await?;
+    Answer::ok(&paging.page(listed, wire::ApiKey::from))
+}
+
+/// Create an API key that may do no more than the key that makes it. Its secret is in this answer and in no other.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys",
+    tag = "identity",
+    request_body = NewKey,
+    responses(
+        (status = 201, description = "Created.", body = NewApiKey),
+        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn create(
+    State(context): State<Context>,
+    scope: Scope<right::ApiKeyCreate>,
+    Body { value, idempotency }: Body<NewKey>,
+) -> Result<Answer, Problem> {
+    let now = context.now();
+    let scopes = granted(&scope.principal.scopes, &value.scopes)?;
+    let expires_at = value.expires_at.map(|expiry| expiry.0);
+    if expires_at.is_some_and(|expiry| expiry <= now) {
+        return Err(Problem::invalid("/expires_at", "is not in the future"));
+    }
+    let token = Token::new(context.new_id(), context.random());
+    let key = ApiKey {
+        id: token.id,
+        tenant: scope.tenant.tenant(),
+        owner: scope.principal.owner,
+        name: value.name,
+        scopes,
+        expires_at,
+        revoked_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+
+    let body = wire::ApiKey::from(key.clone());
+    let event = scope.event(
+        &context,
+        Resource::new("api_key", key.id),
+        key.version,
+        changes(&serde_json::Value::Null, &body),
+    );
+    let mut transaction = Transaction::new();
+    credential::create(&mut transaction, &scope.tenant, &key, token.digest())?;
+    transaction.event(&scope.tenant, &event)?;
+
+    let answer = Answer::created(
+        format!("/v1/api-keys/{}", key.id),
+        &NewApiKey { key: body, secret: token.reveal() },
+    )?;
+    let answer = answer.version(key.version).with_secret();
+    context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
+}
+
+/// Reads the scopes of a new key, none of which may go beyond those of the key that makes it.
+fn granted(own: &Scopes, wanted: &[String]) -> Result<Scopes, Problem> {
+    if wanted.is_empty() {
+        return Err(Problem::invalid("/scopes", "is empty"));
+    }
+    let scopes = Scopes::from_strings(wanted)
+        .map_err(|(at, fault)| Problem::invalid(format!("/scopes/{at}"), fault.to_string()))?;
+    if !own.cover(&scopes) {
+        return Err(Problem::invalid("/scopes", "goes beyond the scopes of the key that makes it"));
+    }
+    Ok(scopes)
+}

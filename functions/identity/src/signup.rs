@@ -1,0 +1,224 @@
+//! `POST /v1/signup`: founding a tenant.
+
+use axum::extract::State;
+use deserr::Deserr;
+use rookery_domain::app::Ancestors;
+use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::fault::Faults;
+use rookery_domain::hash::Sha256;
+use rookery_domain::key::{ApiKey, Scopes, Token};
+use rookery_domain::signup::{self, DEFAULT, Founding, Ids, Request};
+use rookery_domain::text::{Email, Name, ParseError, Slug};
+use rookery_edge::wire::{self, NewApiKey};
+use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts};
+use rookery_store::{Partition, TenantScope, Transaction, Variable, credential, tenant};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::password;
+
+/// How many tenants one address may found in an hour, unless configured.
+const SIGNUPS_PER_HOUR: u64 = 10;
+/// An hour and some minutes, in seconds: how long an address is counted.
+const COUNTED_SECONDS: i64 = 3_900;
+
+/// The route.
+pub fn router() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(sign_up))
+}
+
+/// Who signs up, and as what.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub struct SignUp {
+    tenant: NewTenant,
+    owner: NewOwner,
+    /// The operator's code, where signing up takes one.
+    code: Option<String>,
+}
+
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct NewTenant {
+    name: Name,
+    slug: Slug,
+}
+
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct NewOwner {
+    email: Email,
+    name: Name,
+    /// At least 8 characters. Kept as an Argon2id hash.
+    password: Option<Password>,
+}
+
+#[derive(Deserr, ToSchema)]
+#[deserr(try_from(String) = Password::parse -> ParseError)]
+#[schema(value_type = String, format = Password, min_length = 8)]
+struct Password(String);
+
+impl Password {
+    fn parse(text: String) -> Result<Self, ParseError> {
+        if text.chars().count() < password::SHORTEST {
+            return Err(ParseError::new("is shorter than 8 characters"));
+        }
+        if text.len() > password::LONGEST {
+            return Err(ParseError::new("is longer than 1024 bytes"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Everything that signing up made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedUp {
+    tenant: wire::Tenant,
+    organization: wire::Organization,
+    workspace: wire::Workspace,
+    project: wire::Project,
+    user: wire::User,
+    api_key: NewApiKey,
+}
+
+/// Found a tenant, with an organization, a workspace and a project named `default`, an owner and an API key.
+///
+/// The key's secret is in this answer and in no other. Who may sign up is the operator's choice: anyone, holders of a code,
+/// or nobody; and an address may do so a few times an hour.
+#[utoipa::path(
+    post,
+    path = "/v1/signup",
+    tag = "identity",
+    request_body = SignUp,
+    security(()),
+    responses(
+        (status = 201, description = "Founded.", body = SignedUp),
+        (status = 403, description = "Signing up is closed, or takes a code.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The slug is taken.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "Too many from this address.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn sign_up(
+    State(context): State<Context>,
+    facts: RequestFacts,
+    Body { value, idempotency }: Body<SignUp>,
+) -> Result<Answer, Problem> {
+    admit(&context, value.code.as_deref())?;
+    limit(&context, &facts.origin).await?;
+    let password_hash =
+        value.owner.password.map(|password| password::hash(&context, &password.0)).transpose()?;
+
+    let ids = Ids {
+        tree: Ancestors {
+            tenant: context.new_id(),
+            organization: context.new_id(),
+            workspace: context.new_id(),
+            project: context.new_id(),
+        },
+        owner: context.new_id(),
+    };
+    let request = Request {
+        tenant_name: value.tenant.name,
+        slug: value.tenant.slug,
+        email: value.owner.email,
+        owner_name: value.owner.name,
+    };
+    let default: Name = DEFAULT.parse().map_err(Problem::internal)?;
+    let founding = signup::found(request, ids, &default, context.now());
+    let token = Token::new(context.new_id(), context.random());
+    let key = first_key(&founding, &token, default);
+
+    let scope = TenantScope::founding(founding.tenant.id);
+    let mut transaction = Transaction::new();
+    tenant::found(&mut transaction, &scope, &founding, password_hash)?;
+    credential::create(&mut transaction, &scope, &key, token.digest())?;
+    transaction.event(&scope, &founded(&context, facts.origin, &founding))?;
+
+    let body = SignedUp {
+        tenant: founding.tenant.into(),
+        organization: founding.organization.into(),
+        workspace: founding.workspace.into(),
+        project: founding.project.into(),
+        user: founding.owner.into(),
+        api_key: NewApiKey { key: key.into(), secret: token.reveal() },
+    };
+    let answer = Answer::created("/v1/tenant".to_owned(), &body)?.with_secret();
+    context.commit(&scope, idempotency.as_ref(), transaction, answer).await
+}
+
+/// Lets a sign-up pass that the operator allows.
+fn admit(context: &Context, code: Option<&str>) -> Result<(), Problem> {
+    let settings = context.settings();
+    match settings.needed(Variable::SignupMode)? {
+        "open" => Ok(()),
+        "code" => {
+            let expected: Sha256 =
+                settings.needed(Variable::SignupCode)?.parse().map_err(Problem::internal)?;
+            // Comparing digests takes the same time wherever they differ: whoever guesses cannot steer them.
+            match code.map(|code| Sha256::of(code.as_bytes())) {
+                Some(given) if given == expected => Ok(()),
+                _ => Err(Problem::Closed("signing up takes the operator's code")),
+            }
+        }
+        _ => Err(Problem::Closed("signing up is closed")),
+    }
+}
+
+/// Counts a sign-up of an address, and refuses too many of them.
+async fn limit(context: &Context, origin: &Origin) -> Result<(), Problem> {
+    let most = context
+        .settings()
+        .get(Variable::SignupsPerHour)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(SIGNUPS_PER_HOUR);
+    let now = context.now().as_second();
+    let hour = now / 3600;
+    let address = Sha256::of(origin.address.as_deref().unwrap_or("unknown").as_bytes());
+    let counter = Partition::directory("signup", format_args!("{address}#{hour}")).only();
+    let count = context.table()?.count(&counter, now + COUNTED_SECONDS).await?;
+    if count > most {
+        let retry_after_s = u64::try_from((hour + 1) * 3600 - now).unwrap_or(3600);
+        return Err(Problem::TooManyRequests { retry_after_s });
+    }
+    Ok(())
+}
+
+fn first_key(founding: &Founding, token: &Token, name: Name) -> ApiKey {
+    ApiKey {
+        id: token.id,
+        tenant: founding.tenant.id,
+        owner: founding.owner.id,
+        name,
+        scopes: Scopes::All,
+        expires_at: None,
+        revoked_at: None,
+        version: 1,
+        created_at: founding.tenant.created_at,
+        updated_at: founding.tenant.created_at,
+    }
+}
+
+fn founded(context: &Context, origin: Origin, founding: &Founding) -> Event {
+    Event {
+        id: context.new_id(),
+        tenant: founding.tenant.id,
+        action: Action::TENANT_SIGN_UP,
+        resource: Resource::new("tenant", founding.tenant.id),
+        version: founding.tenant.version,
+        at: founding.tenant.created_at,
+        actor: Actor { kind: ActorKind::User, id: founding.owner.id.to_string() },
+        origin,
+        outcome: Outcome::Allowed,
+        changes: changes(&serde_json::Value::Null, &wire::Tenant::from(founding.tenant.clone())),
+        measures: std::collections::BTreeMap::new(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The releases area.
+
+use rookery_edge::Route;
+
+/// The functions of this area.
+pub const ROUTES: &[Route] = &[];

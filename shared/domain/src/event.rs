@@ -1,0 +1,210 @@
+//! Events: what happened, to what, by whom. Written in the transaction that makes it so; everything else follows from them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{EventId, TenantId};
+use crate::permission::Permission;
+use crate::usage::Meter;
+
+/// What was done or tried: the name of the permission it took, or one of the constants for what takes none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct Action(Cow<'static, str>);
+
+impl Action {
+    /// A tenant was founded by signing up.
+    pub const TENANT_SIGN_UP: Self = Self(Cow::Borrowed("tenant.sign_up"));
+    /// A revoked or expired API key was presented, with its right secret.
+    pub const API_KEY_USE: Self = Self(Cow::Borrowed("api_key.use"));
+
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Permission> for Action {
+    fn from(permission: Permission) -> Self {
+        Self(Cow::Borrowed(permission.as_str()))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Resource {
+    /// The kind, such as `release`.
+    pub kind: Cow<'static, str>,
+    /// Its id; the path that was asked for where an attempt was denied before anything was loaded.
+    pub id: String,
+}
+
+impl Resource {
+    /// Names a resource.
+    pub fn new(kind: &'static str, id: impl fmt::Display) -> Self {
+        Self { kind: Cow::Borrowed(kind), id: id.to_string() }
+    }
+}
+
+/// What kind of principal acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// An API key.
+    ApiKey,
+    /// A person.
+    User,
+    /// The platform itself.
+    System,
+}
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Actor {
+    /// The kind of principal.
+    pub kind: ActorKind,
+    /// Its id.
+    pub id: String,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Origin {
+    /// The caller's network address, as the gateway saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The caller's user agent, cut to 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The request's id, as answered in `X-Request-Id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The W3C trace context that the request came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<String>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was allowed and done.
+    Allowed,
+    /// It was refused for want of a right.
+    Denied,
+}
+
+/// One field before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Change {
+    /// The field's name in the resource's representation.
+    pub field: String,
+    /// Its value before; absent when the resource was made.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub before: Value,
+    /// Its value after; absent when the resource was deleted.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub after: Value,
+}
+
+/// Fields that change with every write and would say nothing in a list of changes.
+const BOOKKEEPING: [&str; 3] = ["version", "updated_at", "history"];
+
+/// The fields that differ between two representations of a resource. Representations never hold a secret, so neither does
+/// this.
+pub fn changes(before: &impl Serialize, after: &impl Serialize) -> Vec<Change> {
+    let fields = |value: Result<Value, serde_json::Error>| match value {
+        Ok(Value::Object(map)) => map.into_iter().collect::<BTreeMap<_, _>>(),
+        _ => BTreeMap::new(),
+    };
+    let mut before = fields(serde_json::to_value(before));
+    let after = fields(serde_json::to_value(after));
+    let mut changes = Vec::new();
+    for (field, after) in after {
+        let before = before.remove(&field).unwrap_or_default();
+        if before != after && !BOOKKEEPING.contains(&field.as_str()) {
+            changes.push(Change { field, before, after });
+        }
+    }
+    for (field, before) in before {
+        if !before.is_null() && !BOOKKEEPING.contains(&field.as_str()) {
+            changes.push(Change { field, before, after: Value::Null });
+        }
+    }
+    changes
+}
+
+/// Something that happened. Immutable; unique by `id`; ordered within a resource by `version`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The event's own id, made when it happened.
+    pub id: EventId,
+    /// Whose event it is.
+    pub tenant: TenantId,
+    /// What was done or tried.
+    pub action: Action,
+    /// To what.
+    pub resource: Resource,
+    /// The resource's version after it; 1 for a denied attempt.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+    /// Done, or denied.
+    pub outcome: Outcome,
+    /// What it changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// What it used, for billing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<Meter, u64>,
+}
+
+impl Event {
+    /// The aggregate whose history the event belongs to. A denied attempt changes no resource and is a history of its own.
+    pub fn aggregate(&self) -> String {
+        match self.outcome {
+            Outcome::Allowed => self.resource.id.clone(),
+            Outcome::Denied => self.id.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn changes_name_what_differs_and_nothing_else() {
+        let before = json!({"name": "a", "same": 1, "gone": true, "version": 1});
+        let after = json!({"name": "b", "same": 1, "new": [1], "version": 2});
+        let found = changes(&before, &after);
+        let names: Vec<&str> = found.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(names, ["name", "new", "gone"]);
+        assert_eq!(found[0], Change { field: "name".into(), before: json!("a"), after: json!("b") });
+        assert!(changes(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn making_and_deleting_show_every_field() {
+        let body = json!({"name": "a", "size": 1});
+        assert_eq!(changes(&Value::Null, &body).len(), 2);
+        assert_eq!(changes(&body, &Value::Null).len(), 2);
+    }
+}

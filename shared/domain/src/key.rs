@@ -1,0 +1,236 @@
+//! API keys: `rk_<id>_<secret>`. Only the SHA-256 of the secret is kept.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use crate::hash::Sha256;
+use crate::id::{self, Id, KeyId, TenantId, UserId};
+use crate::permission::Permission;
+use crate::text::{Name, ParseError};
+
+/// What a key may do at the most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    /// Everything that its owner may, what is added to the platform later included.
+    All,
+    /// These permissions.
+    Some(BTreeSet<Permission>),
+}
+
+impl Scopes {
+    /// Whether the scopes hold a permission.
+    pub fn allow(&self, permission: Permission) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(permissions) => permissions.contains(&permission),
+        }
+    }
+
+    /// Whether the scopes hold everything that others hold, so that a key never makes a stronger one.
+    pub fn cover(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::All, _) => true,
+            (Self::Some(_), Self::All) => false,
+            (Self::Some(own), Self::Some(others)) => others.is_subset(own),
+        }
+    }
+
+    /// The scopes as they stand on the wire: permissions, or `*` alone.
+    pub fn to_strings(&self) -> Vec<String> {
+        match self {
+            Self::All => vec!["*".to_owned()],
+            Self::Some(permissions) => permissions.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Reads what [`Scopes::to_strings`] wrote. An error gives the position of the first entry that is none.
+    pub fn from_strings<S: AsRef<str>>(texts: &[S]) -> Result<Self, (usize, ParseError)> {
+        if let [only] = texts
+            && only.as_ref() == "*"
+        {
+            return Ok(Self::All);
+        }
+        let parse = |(at, text): (usize, &S)| text.as_ref().parse().map_err(|fault| (at, fault));
+        texts.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self::Some)
+    }
+}
+
+impl serde::Serialize for Scopes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_strings().serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Scopes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        Self::from_strings(&texts).map_err(|(_, fault)| serde::de::Error::custom(fault))
+    }
+}
+
+/// The whole key as its holder has it. Shown once; never stored, never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Which key it is.
+    pub id: KeyId,
+    secret: [u8; 32],
+}
+
+impl Token {
+    /// Makes a token of 256 random bits.
+    pub const fn new(id: KeyId, random: [u8; 32]) -> Self {
+        Self { id, secret: random }
+    }
+
+    /// What is stored of the secret. The secret has 256 bits of entropy, so a plain hash cannot be searched.
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(&self.secret)
+    }
+
+    /// The text that its holder presents.
+    pub fn reveal(&self) -> String {
+        let (high, low) = self.secret.split_at(16);
+        let part = |bytes: &[u8]| id::encode(uuid::Uuid::from_slice(bytes).unwrap_or_default());
+        format!("rk_{}_{}{}", id::encode(self.id.uuid()), part(high), part(low))
+    }
+}
+
+impl FromStr for Token {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        const NOT_A_KEY: ParseError = ParseError::new("is not an API key");
+        let (id, secret) = text.strip_prefix("rk_").and_then(|rest| rest.split_once('_')).ok_or(NOT_A_KEY)?;
+        let id = id::decode(id).map(KeyId::from_uuid).ok_or(NOT_A_KEY)?;
+        let (high, low) = secret.split_at_checked(id::SUFFIX_LENGTH).ok_or(NOT_A_KEY)?;
+        let (high, low) = (id::decode(high).ok_or(NOT_A_KEY)?, id::decode(low).ok_or(NOT_A_KEY)?);
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(high.as_bytes());
+        bytes[16..].copy_from_slice(low.as_bytes());
+        Ok(Self { id, secret: bytes })
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}, …)", self.id)
+    }
+}
+
+/// An API key without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id, the middle part of the token.
+    pub id: KeyId,
+    /// The tenant it acts in.
+    pub tenant: TenantId,
+    /// Whose key it is.
+    pub owner: UserId,
+    /// What people call it.
+    pub name: Name,
+    /// What it may do at the most.
+    pub scopes: Scopes,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is refused.
+    pub revoked_at: Option<Timestamp>,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What decides about a key that is presented: the part that authentication reads.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Credential {
+    /// The tenant that the key acts in.
+    pub tenant: TenantId,
+    /// Whose key it is.
+    pub owner: UserId,
+    /// The digest that the presented secret must have.
+    pub digest: Sha256,
+    /// What the key may do at the most.
+    pub scopes: Scopes,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is refused.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Credential {
+    /// Whether the key is good at an instant.
+    pub fn valid_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+}
+
+impl ApiKey {
+    /// The credential that belongs to the key.
+    pub fn credential(&self, digest: Sha256) -> Credential {
+        Credential {
+            tenant: self.tenant,
+            owner: self.owner,
+            digest,
+            scopes: self.scopes.clone(),
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+        }
+    }
+
+    /// The key after its revocation. Revoking twice keeps the first date.
+    #[must_use]
+    pub fn revoked(&self, at: Timestamp) -> Self {
+        let mut key = self.clone();
+        key.revoked_at = key.revoked_at.or(Some(at));
+        key.version += 1;
+        key.updated_at = at;
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_key_never_covers_more_than_itself() {
+        let some = |permissions: &[Permission]| Scopes::Some(permissions.iter().copied().collect());
+        let (read, more) =
+            (some(&[Permission::AppRead]), some(&[Permission::AppRead, Permission::AppCreate]));
+        assert!(Scopes::All.cover(&Scopes::All) && Scopes::All.cover(&more) && more.cover(&read));
+        assert!(!read.cover(&more) && !more.cover(&Scopes::All));
+        assert!(read.allow(Permission::AppRead) && !read.allow(Permission::AppCreate));
+    }
+
+    #[test]
+    fn a_star_stands_alone() {
+        assert_eq!(Scopes::from_strings(&["*"]), Ok(Scopes::All));
+        assert_eq!(Scopes::from_strings(&["app.read", "*"]).unwrap_err().0, 1);
+        assert_eq!(Scopes::from_strings(&["app.*"]).unwrap_err().0, 0);
+    }
+
+    #[test]
+    fn debug_output_hides_the_secret() {
+        let token = Token::new(KeyId::from_uuid(uuid::Uuid::nil()), [7; 32]);
+        assert_eq!(format!("{token:?}"), "Token(key_00000000000000000000000000, …)");
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_are_read_as_they_are_written(id: u128, secret: [u8; 32]) {
+            let token = Token::new(KeyId::from_uuid(uuid::Uuid::from_u128(id)), secret);
+            prop_assert_eq!(token.reveal().parse::<Token>().unwrap(), token);
+        }
+
+        #[test]
+        fn parsing_never_panics(text in "(rk_)?\\PC{0,100}") {
+            let _ = text.parse::<Token>();
+        }
+    }
+}

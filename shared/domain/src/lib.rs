@@ -1,0 +1,25 @@
+//! The types, rules and events of the platform.
+//!
+//! This crate decides and does nothing else. It holds no IO, no AWS, no HTTP, no clock and no randomness: time, ids
+//! and random bytes are arguments. Every type here is valid by construction: a value that exists was parsed.
+
+pub mod app;
+pub mod audit;
+pub mod channel;
+pub mod device;
+pub mod event;
+pub mod fault;
+pub mod hash;
+pub mod id;
+pub mod key;
+pub mod organization;
+pub mod package;
+pub mod permission;
+pub mod properties;
+pub mod release;
+pub mod report;
+pub mod rollout;
+pub mod secret;
+pub mod signup;
+pub mod text;
+pub mod usage;

@@ -1,0 +1,90 @@
+//! Secrets of an application. Values are sealed; the types here never hold one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use crate::id::{AppId, SecretId};
+use crate::text::ParseError;
+
+/// Longest secret value, in bytes of UTF-8. Larger things are files.
+pub const VALUE_LENGTH: usize = 65_536;
+
+/// How many versions of a secret are kept; the oldest give way.
+pub const VERSIONS_KEPT: u64 = 100;
+
+/// The name of a secret: 1 to 128 of letters, digits, `_`, `-` and `.`, beginning with a letter or `_`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretName(String);
+
+impl SecretName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SecretName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+        let begins_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if begins_well && text.len() <= 128 && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseError::new(
+                "is not a secret's name: 1 to 128 of letters, digits, _, - and ., beginning with a letter or _",
+            ))
+        }
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+crate::text::text_type!(SecretName, format = r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}$");
+
+/// A secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its id.
+    pub id: SecretId,
+    /// The application it belongs to.
+    pub app: AppId,
+    /// Its name, unique within the application.
+    pub name: SecretName,
+    /// Number of the current value, from 1.
+    pub current: u64,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last got a new value; equal to `created_at` until then.
+    pub rotated_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Secret {
+    /// A new secret with its first value.
+    pub fn new(id: SecretId, app: AppId, name: SecretName, at: Timestamp) -> Self {
+        Self { id, app, name, current: 1, version: 1, created_at: at, rotated_at: at, updated_at: at }
+    }
+
+    /// The secret after it got a new value.
+    #[must_use]
+    pub fn rotated(&self, at: Timestamp) -> Self {
+        Self {
+            current: self.current + 1,
+            version: self.version + 1,
+            rotated_at: at,
+            updated_at: at,
+            ..self.clone()
+        }
+    }
+}

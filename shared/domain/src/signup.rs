@@ -1,0 +1,161 @@
+//! Founding a tenant: the tree that everybody starts with.
+
+use jiff::Timestamp;
+
+use crate::app::Ancestors;
+use crate::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use crate::organization::Organization;
+use crate::text::{Email, Name, Slug};
+
+/// The name of everything that signing up makes, so that nobody has to learn the tree before the first release.
+pub const DEFAULT: &str = "default";
+
+/// A customer of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: Name,
+    /// Its name for URLs, unique on the platform.
+    pub slug: Slug,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An isolated environment within an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// The organization it belongs to.
+    pub organization: OrganizationId,
+    /// Its name, unique within the organization.
+    pub name: Name,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A project within a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// What is above it, and its own id.
+    pub ancestors: Ancestors,
+    /// Its name, unique within the workspace.
+    pub name: Name,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// The tenant it belongs to.
+    pub tenant: TenantId,
+    /// Its mail address, unique within the tenant.
+    pub email: Email,
+    /// Its name.
+    pub name: Name,
+    /// Counts its changes, from 1.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Who signs up, and as what.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The tenant's name.
+    pub tenant_name: Name,
+    /// The tenant's slug.
+    pub slug: Slug,
+    /// The owner's mail address.
+    pub email: Email,
+    /// The owner's name.
+    pub owner_name: Name,
+}
+
+/// Fresh ids for everything that signing up makes.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    /// For the tenant, the organization, the workspace and the project.
+    pub tree: Ancestors,
+    /// For the owner.
+    pub owner: UserId,
+}
+
+/// Everything that signing up makes, apart from the owner's API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founding {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its organization.
+    pub organization: Organization,
+    /// The organization's workspace.
+    pub workspace: Workspace,
+    /// The workspace's project.
+    pub project: Project,
+    /// The owner.
+    pub owner: User,
+}
+
+/// Founds a tenant.
+pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Founding {
+    let Ids { tree, owner } = ids;
+    let mut organization = Organization::new(tree.organization, tree.tenant, default.clone(), at);
+    organization.workspaces = 1;
+    Founding {
+        tenant: Tenant {
+            id: tree.tenant,
+            name: request.tenant_name,
+            slug: request.slug,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        },
+        organization,
+        workspace: Workspace {
+            id: tree.workspace,
+            organization: tree.organization,
+            name: default.clone(),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        },
+        project: Project {
+            id: tree.project,
+            ancestors: tree,
+            name: default.clone(),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        },
+        owner: User {
+            id: owner,
+            tenant: tree.tenant,
+            email: request.email,
+            name: request.owner_name,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        },
+    }
+}

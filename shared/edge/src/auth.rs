@@ -1,0 +1,206 @@
+//! Who is asking, and whether they may. A handler that takes a [`Scope`] of a right runs only for callers who hold it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::FromRequestParts;
+use http::header;
+use http::request::Parts;
+use jiff::{SignedDuration, Timestamp};
+use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Outcome, Resource};
+use rookery_domain::id::{KeyId, SUFFIX_LENGTH, UserId};
+use rookery_domain::key::{Credential, Scopes, Token};
+use rookery_domain::permission::{Permission, Right};
+use rookery_domain::usage;
+use rookery_store::credential::{self, Presented};
+use rookery_store::{Settings, TenantScope, Transaction, Variable};
+
+use crate::request::RequestFacts;
+use crate::{Context, Problem};
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The key that was presented.
+    pub id: KeyId,
+    /// Whose key it is.
+    pub owner: UserId,
+    /// What the key may do at the most.
+    pub scopes: Scopes,
+}
+
+/// An authenticated caller, who may or may not hold any particular right.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The scope of the caller's tenant.
+    pub tenant: TenantScope,
+    /// Who acts.
+    pub principal: Principal,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// A caller who holds the right `R`.
+#[derive(Debug)]
+pub struct Scope<R> {
+    caller: Caller,
+    right: PhantomData<R>,
+}
+
+impl<R> Deref for Scope<R> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Caller {
+    fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
+        Event {
+            id: context.new_id(),
+            tenant: self.tenant.tenant(),
+            action,
+            resource,
+            version: 1,
+            at: context.now(),
+            actor: Actor { kind: ActorKind::ApiKey, id: self.principal.id.to_string() },
+            origin: self.origin.clone(),
+            outcome: Outcome::Allowed,
+            changes: Vec::new(),
+            measures: BTreeMap::new(),
+        }
+    }
+
+    /// Records an attempt that was refused.
+    async fn record_denial(&self, context: &Context, action: Action, path: &str) -> Result<(), Problem> {
+        let mut event = self.event_of(context, action, attempted(path));
+        event.outcome = Outcome::Denied;
+        let mut transaction = Transaction::new();
+        transaction.event(&self.tenant, &event)?;
+        Ok(context.table()?.commit(&transaction).await?)
+    }
+}
+
+impl<R: Right> Scope<R> {
+    /// The event of what this route does: the action is the right that it takes.
+    pub fn event(&self, context: &Context, resource: Resource, version: u64, changes: Vec<Change>) -> Event {
+        let event = self.event_of(context, R::PERMISSION.into(), resource);
+        Event { version, changes, ..event }
+    }
+}
+
+/// What an attempt was aimed at: the innermost id of the path, or the path.
+fn attempted(path: &str) -> Resource {
+    let id = path.rsplit('/').find(|part| {
+        part.rsplit_once('_').is_some_and(|(prefix, rest)| !prefix.is_empty() && rest.len() == SUFFIX_LENGTH)
+    });
+    match id {
+        Some(id) => Resource::new("attempted", id),
+        None => Resource::new("attempted", path),
+    }
+}
+
+impl FromRequestParts<Context> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
+        let facts = RequestFacts::from_request_parts(parts, context).await?;
+        let token = bearer(parts).ok_or(Problem::Unauthenticated)?;
+        let known = context.credentials().look_up(context, token.id).await?;
+        let Presented { scope, key, credential } =
+            credential::check(&token, known.as_ref()).ok_or(Problem::Unauthenticated)?;
+        let caller = Self {
+            tenant: scope,
+            principal: Principal { id: key, owner: credential.owner, scopes: credential.scopes.clone() },
+            origin: facts.origin,
+        };
+        if !credential.valid_at(context.now()) {
+            caller.record_denial(context, Action::API_KEY_USE, parts.uri.path()).await?;
+            return Err(Problem::Unauthenticated);
+        }
+        context.meter().count(scope.tenant(), usage::Meter::ApiCalls, 1, context.now());
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
+    }
+}
+
+impl<R: Right> FromRequestParts<Context> for Scope<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, context).await?;
+        let permission: Permission = R::PERMISSION;
+        if !caller.principal.scopes.allow(permission) {
+            caller.record_denial(context, permission.into(), parts.uri.path()).await?;
+            return Err(Problem::Forbidden(permission));
+        }
+        Ok(Self { caller, right: PhantomData })
+    }
+}
+
+/// The token of `Authorization: Bearer …`. The scheme's name is case-insensitive (RFC 9110, section 11.1).
+fn bearer(parts: &Parts) -> Option<Token> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok())?
+}
+
+/// Credentials that were read a moment ago. A revoked key is refused once its entry is older than the cache's time, which is
+/// 15 seconds unless configured, and never more than 60.
+#[derive(Debug)]
+pub(crate) struct CredentialCache {
+    kept: SignedDuration,
+    entries: Mutex<HashMap<KeyId, (Timestamp, Credential)>>,
+}
+
+/// Most credentials in memory; the cache is emptied when it is full.
+const CACHED_CREDENTIALS: usize = 10_000;
+
+impl CredentialCache {
+    pub(crate) fn from_settings(settings: &Settings) -> Self {
+        let seconds = settings.get(Variable::AuthCacheSeconds).and_then(|text| text.parse::<i64>().ok());
+        Self {
+            kept: SignedDuration::from_secs(seconds.unwrap_or(15).clamp(0, 60)),
+            entries: Mutex::default(),
+        }
+    }
+
+    async fn look_up(&self, context: &Context, id: KeyId) -> Result<Option<Credential>, Problem> {
+        let now = context.now();
+        let cached = {
+            let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            entries.get(&id).filter(|(since, _)| now.duration_since(*since) < self.kept).cloned()
+        };
+        if let Some((_, credential)) = cached {
+            return Ok(Some(credential));
+        }
+        let found = credential::look_up(context.table()?, id).await?;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHED_CREDENTIALS {
+            entries.clear();
+        }
+        match &found {
+            Some(credential) => entries.insert(id, (now, credential.clone())),
+            None => entries.remove(&id),
+        };
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_names_the_innermost_id() {
+        let path = "/v1/apps/app_01h455vb4pex5vsknk084sn02q/releases/rel_01h455vb4pex5vsknk084sn02q/ramp";
+        assert_eq!(attempted(path).id, "rel_01h455vb4pex5vsknk084sn02q");
+        assert_eq!(attempted("/v1/apps").id, "/v1/apps");
+    }
+}

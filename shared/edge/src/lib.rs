@@ -1,0 +1,29 @@
+//! What every function shares: context, authentication, problems, paging, idempotency, metering, telemetry.
+//!
+//! A handler has five verbs: authorise (its [`Scope`] argument), load, decide (a pure function of the domain), commit
+//! ([`Context::commit`]), respond (an [`Answer`]). Only this crate and the functions know HTTP.
+
+mod answer;
+mod auth;
+mod body;
+mod commit;
+mod context;
+mod meter;
+mod params;
+mod problem;
+mod request;
+mod serve;
+mod telemetry;
+pub mod wire;
+mod worker;
+
+pub use answer::{Answer, IfMatch};
+pub use auth::{Caller, Principal, Scope};
+pub use body::{Body, Empty, Idempotency, Located};
+pub use context::{Context, Sources};
+pub use meter::Meter;
+pub use params::{Page, Paging, Params};
+pub use problem::{Document, Problem};
+pub use request::{BaseUrl, RequestFacts, finish};
+pub use serve::{Boxed, Kind, Route, http_router, run};
+pub use worker::{Message, WorkerError, handle_batch};

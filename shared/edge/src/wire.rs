@@ -1,0 +1,208 @@
+//! Representations that more than one area answers with.
+
+use jiff::Timestamp;
+use rookery_domain::id::{KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::text::{Email, Name, Slug};
+use rookery_domain::{key, organization, signup};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name for people.
+    pub name: Name,
+    /// Its name for URLs.
+    pub slug: Slug,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<signup::Tenant> for Tenant {
+    fn from(tenant: signup::Tenant) -> Self {
+        Self {
+            id: tenant.id,
+            name: tenant.name,
+            slug: tenant.slug,
+            version: tenant.version,
+            created_at: tenant.created_at,
+            updated_at: tenant.updated_at,
+        }
+    }
+}
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// Its name, unique within the tenant.
+    pub name: Name,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<organization::Organization> for Organization {
+    fn from(organization: organization::Organization) -> Self {
+        Self {
+            id: organization.id,
+            tenant_id: organization.tenant,
+            name: organization.name,
+            version: organization.version,
+            created_at: organization.created_at,
+            updated_at: organization.updated_at,
+        }
+    }
+}
+
+/// A workspace.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// The organization it belongs to.
+    pub organization_id: OrganizationId,
+    /// Its name, unique within the organization.
+    pub name: Name,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<signup::Workspace> for Workspace {
+    fn from(workspace: signup::Workspace) -> Self {
+        Self {
+            id: workspace.id,
+            organization_id: workspace.organization,
+            name: workspace.name,
+            version: workspace.version,
+            created_at: workspace.created_at,
+            updated_at: workspace.updated_at,
+        }
+    }
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// Its name, unique within the workspace.
+    pub name: Name,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<signup::Project> for Project {
+    fn from(project: signup::Project) -> Self {
+        Self {
+            id: project.id,
+            workspace_id: project.ancestors.workspace,
+            name: project.name,
+            version: project.version,
+            created_at: project.created_at,
+            updated_at: project.updated_at,
+        }
+    }
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Its mail address.
+    pub email: Email,
+    /// Its name.
+    pub name: Name,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<signup::User> for User {
+    fn from(user: signup::User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            version: user.version,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+/// An API key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: Name,
+    /// Whose key it is.
+    pub owner_id: UserId,
+    /// What it may do at the most: permissions, or `*` alone for everything.
+    pub scopes: Vec<String>,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is refused.
+    pub revoked_at: Option<Timestamp>,
+    /// Counts its changes.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<key::ApiKey> for ApiKey {
+    fn from(key: key::ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name,
+            owner_id: key.owner,
+            scopes: key.scopes.to_strings(),
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            version: key.version,
+            created_at: key.created_at,
+            updated_at: key.updated_at,
+        }
+    }
+}
+
+/// An API key in the one answer that shows its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewApiKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// What its holder presents: `Authorization: Bearer <secret>`. Shown here and never again.
+    #[schema(example = "rk_…")]
+    pub secret: String,
+}

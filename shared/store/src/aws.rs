@@ -1,0 +1,43 @@
+//! How the SDK is set up: one HTTP client for all services, one behaviour version, credentials from the environment.
+
+use std::time::Duration;
+
+use aws_config::environment::credentials::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::settings::{Settings, Variable};
+
+/// The configuration that every client starts from. Lambda hands credentials and region to a function in its environment, so
+/// nothing has to be looked up and building this does no IO.
+pub(crate) fn sdk_config(settings: &Settings) -> SdkConfig {
+    let region = settings.get(Variable::Region).unwrap_or("us-east-1").to_owned();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(2))
+                .operation_attempt_timeout(Duration::from_secs(4))
+                .operation_timeout(Duration::from_secs(9))
+                .build(),
+        )
+        .http_client(http_client());
+    if let Some(endpoint) = settings.get(Variable::Endpoint) {
+        config = config.endpoint_url(endpoint);
+    }
+    config.build()
+}
+
+fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    use aws_smithy_http_client::tls;
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https()
+}

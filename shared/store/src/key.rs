@@ -1,0 +1,125 @@
+//! Keys of the single table. A key of a tenant can be made from its scope only.
+
+use std::fmt;
+
+use rookery_domain::app::AppKey;
+use rookery_domain::event::Event;
+use rookery_domain::id::TenantId;
+use rookery_domain::key::Credential;
+
+/// The right to touch the items of one tenant. There is no way to make one from an id that a caller sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TenantScope(TenantId);
+
+impl TenantScope {
+    /// The scope of a tenant that is being founded: its id was made a moment ago.
+    pub const fn founding(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
+    /// The scope of whoever presented a credential that holds.
+    pub(crate) const fn of_credential(credential: &Credential) -> Self {
+        Self(credential.tenant)
+    }
+
+    /// The scope of the tenant whose event a worker received from the bus.
+    pub const fn of_event(event: &Event) -> Self {
+        Self(event.tenant)
+    }
+
+    /// The scope of the tenant that a message names which the platform's own functions sent.
+    pub const fn of_message(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
+    /// Whose scope it is.
+    pub const fn tenant(&self) -> TenantId {
+        self.0
+    }
+
+    /// A partition of the tenant: `<tenant>#<path>#…`. Parts are kinds and ids, neither of which contains a `#`.
+    pub fn partition(&self, path: &[&str]) -> Partition {
+        let mut text = self.0.to_string();
+        for part in path {
+            text.push('#');
+            text.push_str(part);
+        }
+        Partition(text)
+    }
+}
+
+/// A partition key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Partition(String);
+
+impl Partition {
+    /// A partition of the directory, which belongs to no tenant.
+    pub fn directory(kind: &str, value: impl fmt::Display) -> Self {
+        Self(format!("directory#{kind}#{value}"))
+    }
+
+    /// What the devices of an application are offered.
+    pub fn serving(app: AppKey) -> Self {
+        Self(format!("serving#{app}"))
+    }
+
+    /// An item of the partition.
+    pub fn item(&self, sort: impl fmt::Display) -> Key {
+        Key { partition: self.0.clone(), sort: sort.to_string() }
+    }
+
+    /// The only item of a partition that holds one.
+    pub fn only(&self) -> Key {
+        self.item("-")
+    }
+
+    /// The text of the key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    partition: String,
+    sort: String,
+}
+
+impl Key {
+    /// The partition key, attribute `pk`.
+    pub fn partition(&self) -> &str {
+        &self.partition
+    }
+
+    /// The sort key, attribute `sk`.
+    pub fn sort(&self) -> &str {
+        &self.sort
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.partition, self.sort)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_key_of_one_tenant_is_never_one_of_another(left: u128, right: u128, sort in "[a-z#]{0,20}") {
+            prop_assume!(left != right);
+            let scope = |bits: u128| TenantScope(format!("ten_{}", rookery_domain::id::encode(rookery_domain::id::decode(
+                &format!("{:0>26}", bits % 8)).unwrap_or_default())).parse().unwrap());
+            let (left, right) = (scope(left), scope(right));
+            prop_assume!(left != right);
+            let prefix = format!("{}#", left.tenant());
+            prop_assert!(left.partition(&["app"]).item(&sort).partition().starts_with(&prefix));
+            prop_assert!(!right.partition(&["app"]).item(&sort).partition().starts_with(&prefix));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Envelope encryption: a data key per tenant and purpose, sealed by KMS; values sealed with it by AES-256-GCM.
+//!
+//! The encryption context that KMS authenticates binds tenant and purpose; the additional data of each value binds the
+//! resource as well, so that a sealed value moved to another place does not open. Plaintext keys are kept in memory for five
+//! minutes and zeroed when they go.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{Clients, Record, Refusal, StoreError, TenantScope, Variable, random};
+
+/// How long a plaintext data key stays in memory.
+const KEPT: Duration = Duration::from_mins(5);
+
+/// What a data key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Private keys that sign packages.
+    Signing,
+    /// Secrets of applications.
+    Secrets,
+    /// Answers that hold a secret, kept for requests that are sent again.
+    Answers,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signing => "signing",
+            Self::Secrets => "secrets",
+            Self::Answers => "answers",
+        }
+    }
+}
+
+/// A sealed value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The nonce, in base64.
+    nonce: String,
+    /// Ciphertext and tag, in base64.
+    ciphertext: String,
+}
+
+/// A tenant's data key for a purpose, sealed by KMS.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct DataKeyRecord {
+    sealed: String,
+}
+
+impl Record for DataKeyRecord {
+    const KIND: &'static str = "data_key";
+}
+
+type KeyBytes = Zeroizing<Vec<u8>>;
+
+/// Plaintext data keys that were used a moment ago.
+#[derive(Default)]
+pub struct KeyCache(Mutex<HashMap<(TenantScope, Purpose), (Instant, KeyBytes)>>);
+
+impl std::fmt::Debug for KeyCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyCache(…)")
+    }
+}
+
+impl KeyCache {
+    fn get(&self, of: (TenantScope, Purpose)) -> Option<KeyBytes> {
+        let mut keys = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        keys.retain(|_, (since, _)| since.elapsed() < KEPT);
+        keys.get(&of).map(|(_, key)| key.clone())
+    }
+
+    fn put(&self, of: (TenantScope, Purpose), key: KeyBytes) {
+        let mut keys = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        keys.insert(of, (Instant::now(), key));
+    }
+}
+
+/// Seals and opens values.
+#[derive(Debug, Clone, Copy)]
+pub struct Sealer<'a> {
+    clients: &'a Clients,
+    cache: &'a KeyCache,
+}
+
+impl<'a> Sealer<'a> {
+    /// A sealer over a function's clients.
+    pub fn new(clients: &'a Clients, cache: &'a KeyCache) -> Self {
+        Self { clients, cache }
+    }
+
+    /// Seals a value of a tenant for one resource.
+    pub async fn seal(
+        &self,
+        scope: &TenantScope,
+        purpose: Purpose,
+        resource: &str,
+        plaintext: &[u8],
+    ) -> Result<Sealed, StoreError> {
+        let key = self.data_key(scope, purpose).await?;
+        let mut nonce = [0; NONCE_LEN];
+        random::fill(&mut nonce);
+        let mut bytes = plaintext.to_vec();
+        cipher(&key)?
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(additional_data(scope, purpose, resource)),
+                &mut bytes,
+            )
+            .map_err(|_| StoreError::corrupt("sealed value", "sealing failed"))?;
+        Ok(Sealed { nonce: BASE64.encode(nonce), ciphertext: BASE64.encode(bytes) })
+    }
+
+    /// Opens a sealed value. Fails when any of tenant, purpose or resource is not what it was sealed for.
+    pub async fn open(
+        &self,
+        scope: &TenantScope,
+        purpose: Purpose,
+        resource: &str,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let unreadable = |source| StoreError::corrupt("sealed value", source);
+        let key = self.data_key(scope, purpose).await?;
+        let nonce = BASE64.decode(&sealed.nonce).map_err(unreadable)?;
+        let nonce = Nonce::try_assume_unique_for_key(&nonce)
+            .map_err(|_| StoreError::corrupt("sealed value", "the nonce has the wrong length"))?;
+        let mut bytes = Zeroizing::new(BASE64.decode(&sealed.ciphertext).map_err(unreadable)?);
+        let length = cipher(&key)?
+            .open_in_place(nonce, Aad::from(additional_data(scope, purpose, resource)), &mut bytes)
+            .map_err(|_| StoreError::corrupt("sealed value", "it was not sealed for this place"))?
+            .len();
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    async fn data_key(&self, scope: &TenantScope, purpose: Purpose) -> Result<KeyBytes, StoreError> {
+        if let Some(key) = self.cache.get((*scope, purpose)) {
+            return Ok(key);
+        }
+        let place = scope.partition(&["data-key"]).item(purpose.as_str());
+        let table = self.clients.table()?;
+        let known = table.get::<DataKeyRecord>(&place).await?;
+        let key = if let Some(record) = known {
+            self.unseal(scope, purpose, &record).await?
+        } else {
+            let (key, record) = self.generate(scope, purpose).await?;
+            match table.create(&place, &record, Refusal::Repeated).await {
+                Ok(()) => key,
+                // Another request made the key at the same moment; its key is the one that counts.
+                Err(StoreError::Refused(_)) => {
+                    let vanished = || StoreError::corrupt("data key", "it vanished");
+                    let record = table.get::<DataKeyRecord>(&place).await?.ok_or_else(vanished)?;
+                    self.unseal(scope, purpose, &record).await?
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.cache.put((*scope, purpose), key.clone());
+        Ok(key)
+    }
+
+    async fn generate(
+        &self,
+        scope: &TenantScope,
+        purpose: Purpose,
+    ) -> Result<(KeyBytes, DataKeyRecord), StoreError> {
+        let mut request = self
+            .clients
+            .keys()
+            .generate_data_key()
+            .key_id(self.clients.settings().needed(Variable::KmsKey)?)
+            .key_spec(DataKeySpec::Aes256);
+        for (name, value) in context(scope, purpose) {
+            request = request.encryption_context(name, value);
+        }
+        let answer =
+            request.send().await.map_err(|source| StoreError::unavailable("GenerateDataKey", source))?;
+        let missing = || StoreError::corrupt("data key", "KMS answered without a key");
+        let plaintext = answer.plaintext.ok_or_else(missing)?.into_inner();
+        let sealed = BASE64.encode(answer.ciphertext_blob.ok_or_else(missing)?);
+        Ok((Zeroizing::new(plaintext), DataKeyRecord { sealed }))
+    }
+
+    async fn unseal(
+        &self,
+        scope: &TenantScope,
+        purpose: Purpose,
+        record: &DataKeyRecord,
+    ) -> Result<KeyBytes, StoreError> {
+        let sealed =
+            BASE64.decode(&record.sealed).map_err(|source| StoreError::corrupt("data key", source))?;
+        let mut request = self
+            .clients
+            .keys()
+            .decrypt()
+            .key_id(self.clients.settings().needed(Variable::KmsKey)?)
+            .ciphertext_blob(Blob::new(sealed));
+        for (name, value) in context(scope, purpose) {
+            request = request.encryption_context(name, value);
+        }
+        let answer = request.send().await.map_err(|source| StoreError::unavailable("Decrypt", source))?;
+        let plaintext =
+            answer.plaintext.ok_or_else(|| StoreError::corrupt("data key", "KMS answered without a key"))?;
+        Ok(Zeroizing::new(plaintext.into_inner()))
+    }
+}
+
+fn context(scope: &TenantScope, purpose: Purpose) -> [(&'static str, String); 2] {
+    [("tenant", scope.tenant().to_string()), ("purpose", purpose.as_str().to_owned())]
+}
+
+fn additional_data(scope: &TenantScope, purpose: Purpose, resource: &str) -> Vec<u8> {
+    format!("{}\0{}\0{resource}", scope.tenant(), purpose.as_str()).into_bytes()
+}
+
+fn cipher(key: &[u8]) -> Result<LessSafeKey, StoreError> {
+    UnboundKey::new(&AES_256_GCM, key)
+        .map(LessSafeKey::new)
+        .map_err(|_| StoreError::corrupt("data key", "it does not have 256 bits"))
+}

@@ -1,0 +1,280 @@
+//! Reading from the table, and committing transactions to it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use crate::record::{Item, Record, from_item, key_attributes, to_item};
+use crate::{Key, Partition, Refusal, StoreError, Transaction};
+
+/// How often a commit is tried again that met other writes on the same items.
+const CONFLICT_RETRIES: u32 = 5;
+
+/// Most keys of one `BatchGetItem`.
+const BATCH: usize = 100;
+
+/// The single table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+/// Which part of a collection to list.
+#[derive(Debug, Clone, Default)]
+pub struct Slice {
+    /// How many at the most.
+    pub limit: u32,
+    /// Behind which sort key to go on.
+    pub after: Option<String>,
+    /// Whether to begin with the smallest key. Collections are listed newest first, which is the largest.
+    pub oldest_first: bool,
+    /// Only sort keys between these two, both included.
+    pub between: Option<(String, String)>,
+    /// Only items that this holds for.
+    pub filter: Option<Filter>,
+}
+
+/// A condition on items that DynamoDB evaluates after reading them; a page may therefore hold fewer than its limit.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Attributes that must equal a text.
+    pub equal: Vec<(&'static str, String)>,
+}
+
+/// A part of a collection.
+#[derive(Debug, Clone)]
+pub struct Listed<R> {
+    /// The items.
+    pub items: Vec<R>,
+    /// Behind which sort key the next part begins, if there may be one.
+    pub next: Option<String>,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// Reads an item, as of the last write.
+    pub async fn get<R: Record>(&self, key: &Key) -> Result<Option<R>, StoreError> {
+        self.read(key, true).await
+    }
+
+    /// Reads an item for half the price, perhaps not yet with what was written a moment ago.
+    pub async fn glance<R: Record>(&self, key: &Key) -> Result<Option<R>, StoreError> {
+        self.read(key, false).await
+    }
+
+    async fn read<R: Record>(&self, key: &Key, consistent: bool) -> Result<Option<R>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(key)))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(|source| StoreError::unavailable("GetItem", source))?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Reads many items, in no order; those that do not exist are missing from the answer.
+    pub async fn get_many<R: Record>(&self, keys: &[Key]) -> Result<Vec<R>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH) {
+            let mut wanted: Vec<Item> = chunk.iter().map(key_attributes).collect();
+            // DynamoDB may answer a part and hand the rest back.
+            for attempt in 0..=CONFLICT_RETRIES {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|source| StoreError::corrupt("BatchGetItem", source))?;
+                let answer = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.name, request)
+                    .send()
+                    .await
+                    .map_err(|source| StoreError::unavailable("BatchGetItem", source))?;
+                for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                    found.push(from_item(item)?);
+                }
+                wanted =
+                    answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+                if wanted.is_empty() {
+                    break;
+                }
+                if attempt == CONFLICT_RETRIES {
+                    return Err(StoreError::unavailable("BatchGetItem", "keys were left unprocessed"));
+                }
+                back_off(attempt).await;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lists a part of a collection.
+    pub async fn list<R: Record>(
+        &self,
+        partition: &Partition,
+        slice: Slice,
+    ) -> Result<Listed<R>, StoreError> {
+        let mut names = HashMap::from([("#pk".to_owned(), "pk".to_owned())]);
+        let mut values = Item::from([(":pk".into(), AttributeValue::S(partition.as_str().into()))]);
+        let mut condition = "#pk = :pk".to_owned();
+        if let Some((low, high)) = slice.between {
+            condition.push_str(" AND #sk BETWEEN :low AND :high");
+            names.insert("#sk".into(), "sk".into());
+            values.insert(":low".into(), AttributeValue::S(low));
+            values.insert(":high".into(), AttributeValue::S(high));
+        }
+        let mut terms = Vec::new();
+        for (at, (name, value)) in slice.filter.iter().flat_map(|filter| &filter.equal).enumerate() {
+            terms.push(format!("#f{at} = :f{at}"));
+            names.insert(format!("#f{at}"), (*name).to_owned());
+            values.insert(format!(":f{at}"), AttributeValue::S(value.clone()));
+        }
+        let start = slice.after.map(|sort| key_attributes(&partition.item(sort)));
+        let limit = i32::try_from(slice.limit).unwrap_or(i32::MAX);
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .set_filter_expression((!terms.is_empty()).then(|| terms.join(" AND ")))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .set_exclusive_start_key(start)
+            .scan_index_forward(slice.oldest_first)
+            .consistent_read(true)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(|source| StoreError::unavailable("Query", source))?;
+        let next = match answer.last_evaluated_key.as_ref().and_then(|key| key.get("sk")) {
+            Some(AttributeValue::S(sort)) => Some(sort.clone()),
+            _ => None,
+        };
+        let items = answer.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next })
+    }
+
+    /// Lists a whole collection. For collections that are small by a rule of the domain.
+    pub async fn list_all<R: Record>(&self, partition: &Partition) -> Result<Vec<R>, StoreError> {
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let slice = Slice { limit: 1000, after, oldest_first: true, ..Slice::default() };
+            let page = self.list(partition, slice).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// Writes an item that must not exist, outside of any transaction.
+    pub async fn create<R: Record>(&self, key: &Key, record: &R, refusal: Refusal) -> Result<(), StoreError> {
+        let item = to_item(key, record)?;
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(StoreError::Refused(refusal))
+            }
+            Err(source) => Err(StoreError::unavailable("PutItem", source)),
+        }
+    }
+
+    /// Adds one to a counter and answers its new value. The item disappears at `expires`, in seconds of Unix time.
+    pub async fn count(&self, key: &Key, expires: i64) -> Result<u64, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(key)))
+            .update_expression("ADD #count :one SET #ttl = :ttl")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":one", AttributeValue::N("1".into()))
+            .expression_attribute_values(":ttl", AttributeValue::N(expires.to_string()))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(|source| StoreError::unavailable("UpdateItem", source))?;
+        match answer.attributes.as_ref().and_then(|attributes| attributes.get("count")) {
+            Some(AttributeValue::N(count)) => {
+                count.parse().map_err(|source| StoreError::corrupt("counter", source))
+            }
+            _ => Err(StoreError::corrupt("counter", "no count came back")),
+        }
+    }
+
+    /// Commits a transaction: all of its writes, or none and the reason.
+    pub async fn commit(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        for attempt in 0..=CONFLICT_RETRIES {
+            let answer = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(transaction.requests(&self.name)?))
+                .send()
+                .await;
+            match answer {
+                Ok(_) => return Ok(()),
+                Err(error) => match cancelled(&error, transaction) {
+                    Some(Refusal::Busy) => back_off(attempt).await,
+                    Some(refusal) => return Err(StoreError::Refused(refusal)),
+                    None => return Err(StoreError::unavailable("TransactWriteItems", error)),
+                },
+            }
+        }
+        Err(StoreError::Refused(Refusal::Busy))
+    }
+}
+
+/// Why DynamoDB cancelled a transaction, if it did: the first condition that did not hold, or a conflict with other writes.
+fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>, transaction: &Transaction) -> Option<Refusal> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let codes: Vec<&str> = cancelled
+                .cancellation_reasons()
+                .iter()
+                .map(|reason| reason.code().unwrap_or("None"))
+                .collect();
+            let failed = codes.iter().position(|code| *code == "ConditionalCheckFailed");
+            match failed {
+                Some(at) => transaction.writes.get(at).map(|write| write.refusal),
+                None => codes.contains(&"TransactionConflict").then_some(Refusal::Busy),
+            }
+        }
+        TransactWriteItemsError::TransactionInProgressException(_) => Some(Refusal::Busy),
+        _ => None,
+    }
+}
+
+/// Waits 20 ms, 40 ms, … with jitter, so that two writers that met do not meet again.
+async fn back_off(attempt: u32) {
+    let base = 20_u64 << attempt.min(5);
+    let jitter = u64::from(crate::random::byte()) * base / 256;
+    tokio::time::sleep(Duration::from_millis(base + jitter)).await;
+}

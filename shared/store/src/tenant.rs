@@ -1,0 +1,209 @@
+//! The records of a tenant and of the tree that it is founded with.
+
+use jiff::Timestamp;
+use rookery_domain::app::Ancestors;
+use rookery_domain::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::signup::{Founding, Project, Tenant, User};
+use rookery_domain::text::{Email, Name, Slug};
+use serde::{Deserialize, Serialize};
+
+use crate::transaction::unique;
+use crate::{
+    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, organization,
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TenantRecord {
+    id: TenantId,
+    name: Name,
+    slug: Slug,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for TenantRecord {
+    const KIND: &'static str = "tenant";
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WorkspaceRecord {
+    id: WorkspaceId,
+    organization: OrganizationId,
+    name: Name,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for WorkspaceRecord {
+    const KIND: &'static str = "workspace";
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ProjectRecord {
+    id: ProjectId,
+    ancestors: Ancestors,
+    name: Name,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for ProjectRecord {
+    const KIND: &'static str = "project";
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct UserRecord {
+    id: UserId,
+    tenant: TenantId,
+    email: Email,
+    name: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password_hash: Option<String>,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for UserRecord {
+    const KIND: &'static str = "user";
+}
+
+/// The slug's entry in the directory, which makes it unique on the platform.
+#[derive(Debug, Serialize, Deserialize)]
+struct SlugRecord {
+    tenant: TenantId,
+}
+
+impl Record for SlugRecord {
+    const KIND: &'static str = "slug";
+}
+
+fn tenant_key(scope: &TenantScope) -> Key {
+    scope.partition(&["tenant"]).item(scope.tenant())
+}
+
+fn projects(scope: &TenantScope) -> Partition {
+    scope.partition(&["project"])
+}
+
+/// Adds everything that founding a tenant makes to a transaction. The password's hash, if there is one, stays in the
+/// owner's record and travels nowhere else.
+pub fn found(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    founding: &Founding,
+    password_hash: Option<String>,
+) -> Result<(), StoreError> {
+    const FRESH: Refusal = Refusal::Taken("id");
+    let Founding { tenant, organization: first, workspace, project, owner } = founding.clone();
+    transaction.create(
+        &Partition::directory("slug", &tenant.slug).only(),
+        &SlugRecord { tenant: tenant.id },
+        Refusal::Taken("slug"),
+    )?;
+    let record = TenantRecord {
+        id: tenant.id,
+        name: tenant.name,
+        slug: tenant.slug,
+        version: tenant.version,
+        created_at: tenant.created_at,
+        updated_at: tenant.updated_at,
+    };
+    transaction.create(&tenant_key(scope), &record, FRESH)?;
+    organization::create(transaction, scope, &first)?;
+    let record = WorkspaceRecord {
+        id: workspace.id,
+        organization: workspace.organization,
+        name: workspace.name,
+        version: workspace.version,
+        created_at: workspace.created_at,
+        updated_at: workspace.updated_at,
+    };
+    transaction.create(&scope.partition(&["workspace"]).item(workspace.id), &record, FRESH)?;
+    transaction.create(&projects(scope).item(project.id), &ProjectRecord::from(project), FRESH)?;
+    transaction.claim(&unique(scope, "user", "tenant", &owner.email.normalized()), "mail address");
+    let record = UserRecord {
+        id: owner.id,
+        tenant: owner.tenant,
+        email: owner.email,
+        name: owner.name,
+        password_hash,
+        version: owner.version,
+        created_at: owner.created_at,
+        updated_at: owner.updated_at,
+    };
+    transaction.create(&scope.partition(&["user"]).item(owner.id), &record, FRESH)
+}
+
+impl From<Project> for ProjectRecord {
+    fn from(project: Project) -> Self {
+        Self {
+            id: project.id,
+            ancestors: project.ancestors,
+            name: project.name,
+            version: project.version,
+            created_at: project.created_at,
+            updated_at: project.updated_at,
+        }
+    }
+}
+
+impl From<ProjectRecord> for Project {
+    fn from(record: ProjectRecord) -> Self {
+        Self {
+            id: record.id,
+            ancestors: record.ancestors,
+            name: record.name,
+            version: record.version,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+/// Reads the caller's tenant.
+pub async fn find(table: &Table, scope: &TenantScope) -> Result<Option<Tenant>, StoreError> {
+    let record: Option<TenantRecord> = table.get(&tenant_key(scope)).await?;
+    Ok(record.map(|record| Tenant {
+        id: record.id,
+        name: record.name,
+        slug: record.slug,
+        version: record.version,
+        created_at: record.created_at,
+        updated_at: record.updated_at,
+    }))
+}
+
+/// Reads a user of the tenant.
+pub async fn find_user(table: &Table, scope: &TenantScope, id: UserId) -> Result<Option<User>, StoreError> {
+    let record: Option<UserRecord> = table.get(&scope.partition(&["user"]).item(id)).await?;
+    Ok(record.map(|record| User {
+        id: record.id,
+        tenant: record.tenant,
+        email: record.email,
+        name: record.name,
+        version: record.version,
+        created_at: record.created_at,
+        updated_at: record.updated_at,
+    }))
+}
+
+/// Reads a project of the tenant.
+pub async fn find_project(
+    table: &Table,
+    scope: &TenantScope,
+    id: ProjectId,
+) -> Result<Option<Project>, StoreError> {
+    let record: Option<ProjectRecord> = table.get(&projects(scope).item(id)).await?;
+    Ok(record.map(Project::from))
+}
+
+/// The project that the tenant was founded with: its oldest.
+pub async fn default_project(table: &Table, scope: &TenantScope) -> Result<Option<Project>, StoreError> {
+    let slice = Slice { limit: 1, oldest_first: true, ..Slice::default() };
+    let Listed { items, .. } = table.list::<ProjectRecord>(&projects(scope), slice).await?;
+    Ok(items.into_iter().next().map(Project::from))
+}
