@@ -1,0 +1,73 @@
+//! Every function once in a container, as `sam local invoke` runs it: that it starts there under its handler, takes the
+//! sample event, and gives the kind of answer that Lambda's caller expects.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The lines of `cargo xtask invoke --all`, or why there are none.
+fn invoke_all() -> Result<Vec<Value>, String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["run", "--quiet", "--package", "xtask", "--", "invoke", "--all"]).current_dir(root());
+    if let Some(stack) = std::env::var_os("ROOKERY_STACK") {
+        command.arg("--stack").arg(stack);
+    }
+    let output = command.output().expect("cargo starts");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let lines = String::from_utf8(output.stdout).expect("the answers are UTF-8");
+    Ok(lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect())
+}
+
+fn samples() -> BTreeSet<String> {
+    let files = root().join("events").read_dir().expect("events/ is there");
+    files
+        .map(|file| file.expect("a file of events/").path())
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// The status of the sample request: nobody is signed in, and the app key in it is made up.
+fn expected(handler: &str) -> &'static [u64] {
+    match handler {
+        "health" | "openapi" | "docs" => &[200],
+        // The slug is taken when the sample was sent to this stack before.
+        "signup" => &[201, 409, 429],
+        "device-reports" => &[202, 404],
+        _ if handler.starts_with("device-") => &[404],
+        _ => &[401],
+    }
+}
+
+#[test]
+fn every_function_runs_in_a_container() {
+    let answers = match invoke_all() {
+        Ok(answers) => answers,
+        Err(reason) if reason.contains("No container engine answers") => {
+            eprintln!("skipped, no function was run through `sam local invoke`: {}", reason.trim());
+            return;
+        }
+        Err(reason) => panic!("{reason}"),
+    };
+    let mut seen = BTreeSet::new();
+    for line in &answers {
+        let handler = line["handler"].as_str().expect("a handler");
+        let answer = &line["answer"];
+        assert!(answer.get("errorType").is_none(), "{handler} failed: {answer}");
+        if handler == "relay" || handler.ends_with("-worker") {
+            assert!(answer["batchItemFailures"].is_array(), "{handler} reports no partial batch: {answer}");
+        } else {
+            let status = answer["statusCode"].as_u64().unwrap_or_default();
+            assert!(expected(handler).contains(&status), "{handler} answered {answer}");
+        }
+        seen.insert(handler.to_owned());
+    }
+    assert_eq!(seen, samples(), "every function has a sample event and was run");
+}
