@@ -224,3 +224,75 @@ impl Serving {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{Faults, JsonObject};
+    use crate::properties::CONFIG_BYTES;
+    use crate::release::DEVICES_PER_TARGET;
+    use crate::release::tests::{release, target};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    #[test]
+    fn names_have_one_spelling() {
+        for name in ["production", "beta-2", "7", "a.b_c", &"x".repeat(64)] {
+            assert!(name.parse::<ChannelName>().is_ok(), "{name:?} was refused");
+        }
+        for name in
+            ["", "Beta", "-a", ".a", "_a", "a b", "a/b", "a#b", "\u{fc}", "\u{1f426}", &"x".repeat(65)]
+        {
+            assert!(name.parse::<ChannelName>().is_err(), "{name:?} was accepted");
+        }
+        assert_eq!(ChannelName::default(), DEFAULT_CHANNEL.parse().unwrap());
+    }
+
+    fn empty() -> Serving {
+        let (tenant, app) = (TenantId::from_uuid(Uuid::nil()), AppId::from_uuid(Uuid::from_u128(1)));
+        let channel = Channel::new(tenant, app, ChannelName::default(), Timestamp::UNIX_EPOCH);
+        Serving::new(&channel, AppKey::from_random(7), vec!["ios".parse().unwrap()])
+    }
+
+    #[test]
+    fn a_changed_release_takes_its_own_place() {
+        let at = "2026-11-21T09:00:00Z".parse().unwrap();
+        let item = empty().with_all([&release(1, 1), &release(2, 2), &release(3, 3)], at);
+        assert_eq!((item.version, item.updated_at), (2, at));
+        let paused = item.with(&Release { state: State::Paused, ..release(2, 2) }, at);
+        let states: Vec<State> = paused.releases.iter().map(|offer| offer.state).collect();
+        assert_eq!(states, [State::Active, State::Paused, State::Active]);
+        for state in [State::RolledBack, State::Superseded] {
+            let gone = paused.with(&Release { state, ..release(2, 2) }, at);
+            assert_eq!(gone.releases.len(), 2, "{state}");
+        }
+        assert_eq!(item.with_platforms(vec![], at).releases, item.releases);
+    }
+
+    /// An item of the table holds 400 KB, and a change that is refused for its size would leave devices with what was before.
+    #[test]
+    fn the_largest_item_fits_the_table() {
+        let text = "x".repeat(CONFIG_BYTES - r#"{"a":""}"#.len());
+        let config = Config::new(JsonObject(json!({"a": text}).as_object().unwrap().clone())).unwrap();
+        let devices: Vec<String> = (0..DEVICES_PER_TARGET).map(|n| format!("{n:0128}")).collect();
+        let target =
+            target(json!({"device_ids": devices, "app_version": format!("<1.0.0-{}", "x".repeat(240))}));
+        let largest = |n| Release { config: config.clone(), target: target.clone(), ..release(n, n) };
+        let releases: Vec<Release> = (1..=LIVE_RELEASES as u128).map(largest).collect();
+        let item = empty().rebuilt(&releases, Timestamp::UNIX_EPOCH);
+        assert_eq!(item.releases.len(), LIVE_RELEASES);
+        let length = serde_json::to_vec(&item).unwrap().len();
+        assert!(length < 390_000, "{length} bytes");
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics(text in "\\PC{0,70}") {
+            match deserr::deserialize::<ChannelName, _, Faults>(json!(text)) {
+                Ok(name) => prop_assert_eq!(name.to_string(), text),
+                Err(faults) => prop_assert_eq!(faults.0.len(), 1),
+            }
+        }
+    }
+}

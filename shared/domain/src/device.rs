@@ -235,11 +235,7 @@ fn reach(offer: &Offer, ask: &Ask) -> Reach {
         Some(device) => offer.rollout_bp.covers(bucket(offer.release_id, device)),
         None => false,
     };
-    if chosen && audience == Audience::Included {
-        Reach::Reached
-    } else {
-        missed(Reason::NotInRollout, true)
-    }
+    if chosen && audience == Audience::Included { Reach::Reached } else { missed(Reason::NotInRollout, true) }
 }
 
 /// Whether one of the older releases, down to the one that the device has, is mandatory and reached it.

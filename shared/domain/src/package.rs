@@ -60,7 +60,10 @@ impl From<FileSize> for u64 {
 }
 
 impl<E: DeserializeError> Deserr<E> for FileSize {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, E> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
         let refused = |kind: ErrorKind<'_, V>| Err(deserr::take_cf_content(E::error(None, kind, location)));
         match value {
             Value::Integer(bytes) => {
@@ -121,7 +124,9 @@ impl fmt::Display for PackageVersion {
 text_type!(PackageVersion, format = "^[A-Za-z0-9._+-]{1,64}$");
 
 /// When a device needs a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Deserr, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Deserr, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[deserr(rename_all = lowercase)]
 pub enum Split {
@@ -193,12 +198,15 @@ impl FromStr for ContentType {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        const NOT_A_TYPE: ParseError = ParseError::new("is not a media type such as text/html; charset=utf-8");
+        const NOT_A_TYPE: ParseError =
+            ParseError::new("is not a media type such as text/html; charset=utf-8");
         // RFC 9110, section 5.6.2.
         let is_token = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
         };
-        let (essence, parameters) = text.split_once(';').map_or((text, None), |(essence, rest)| (essence, Some(rest)));
+        let (essence, parameters) =
+            text.split_once(';').map_or((text, None), |(essence, rest)| (essence, Some(rest)));
         let (kind, subtype) = essence.trim_end().split_once('/').ok_or(NOT_A_TYPE)?;
         if text.len() > 127 || !is_token(kind) || !is_token(subtype) {
             return Err(NOT_A_TYPE);

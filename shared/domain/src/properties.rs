@@ -1,5 +1,7 @@
 //! JSON objects that customers attach to packages and releases, and that the platform carries to devices unread.
 
+use std::borrow::Cow;
+
 use deserr::{DeserializeError, Deserr, ErrorKind, IntoValue, Value, ValuePointerRef};
 use serde_json::Value as Json;
 
@@ -18,9 +20,10 @@ pub const CONFIG_BYTES: usize = 4 * 1024;
 /// How deep objects and arrays may nest, the outermost object counted. The table's limit is 32.
 pub const DEPTH: usize = 16;
 
-/// Largest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2). The manifest's canonical form
-/// writes numbers as doubles (RFC 8785, section 3.2.2.3), so a larger one would change silently.
-pub const LARGEST_INTEGER: u64 = (1 << 53) - 1;
+/// Largest magnitude of a number: 2^53 − 1, up to which every JSON reader keeps integers exactly (RFC 7493, section 2.2).
+/// The manifest's canonical form writes numbers as doubles (RFC 8785, section 3.2.2.3), so a larger one would change
+/// silently.
+pub const LARGEST_NUMBER: f64 = 9_007_199_254_740_991.0;
 
 /// What a package says of itself.
 pub type Metadata = Properties<METADATA_BYTES>;
@@ -28,7 +31,7 @@ pub type Metadata = Properties<METADATA_BYTES>;
 /// What a release tells the app.
 pub type Config = Properties<CONFIG_BYTES>;
 
-/// A JSON object of at most `BYTES`, [`DEPTH`] and [`LARGEST_INTEGER`].
+/// A JSON object of at most `BYTES`, [`DEPTH`] and [`LARGEST_NUMBER`].
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "JsonObject", into = "JsonObject")]
 pub struct Properties<const BYTES: usize>(JsonObject);
@@ -68,9 +71,11 @@ fn check(object: &JsonObject, limit_bytes: usize, at: ValuePointerRef<'_>, repor
 fn check_value(value: &Json, at: ValuePointerRef<'_>, depth: usize, report: &mut Report<'_>) {
     match value {
         Json::Number(number) => {
-            let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            if magnitude.is_some_and(|magnitude| magnitude > LARGEST_INTEGER) {
-                report(at, "is beyond 2^53 - 1, where readers of JSON round; write it as a string".to_owned());
+            if number.as_f64().is_none_or(|number| number.abs() > LARGEST_NUMBER) {
+                report(
+                    at,
+                    "is beyond 2^53 - 1, where readers of JSON round; write it as a string".to_owned(),
+                );
             }
         }
         Json::Array(_) | Json::Object(_) if depth == DEPTH => {
@@ -105,7 +110,10 @@ impl<const BYTES: usize> From<Properties<BYTES>> for JsonObject {
 }
 
 impl<const BYTES: usize, E: DeserializeError> Deserr<E> for Properties<BYTES> {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, E> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
         let object = JsonObject::deserialize_from_value(value, location)?;
         let mut error = None;
         check(&object, BYTES, location, &mut |at, detail| {
@@ -127,8 +135,12 @@ impl<const BYTES: usize> utoipa::PartialSchema for Properties<BYTES> {
 }
 
 impl<const BYTES: usize> utoipa::ToSchema for Properties<BYTES> {
-    fn name() -> std::borrow::Cow<'static, str> {
-        std::borrow::Cow::Owned(format!("Properties{BYTES}"))
+    fn name() -> Cow<'static, str> {
+        match BYTES {
+            METADATA_BYTES => Cow::Borrowed("Metadata"),
+            CONFIG_BYTES => Cow::Borrowed("Config"),
+            other => Cow::Owned(format!("Properties{other}")),
+        }
     }
 }
 
@@ -155,12 +167,12 @@ mod tests {
         assert!(deserr::deserialize::<Metadata, _, Faults>(nested(DEPTH)).is_ok());
         let deep = deserr::deserialize::<Metadata, _, Faults>(nested(DEPTH + 1)).unwrap_err();
         assert_eq!(deep.0[0].pointer, "/a".repeat(DEPTH));
-        assert!(deserr::deserialize::<Small, _, Faults>(json!({"n": LARGEST_INTEGER})).is_ok());
+        assert!(deserr::deserialize::<Small, _, Faults>(json!({"n": 9_007_199_254_740_991_u64})).is_ok());
     }
 
     #[test]
     fn every_fault_has_its_place() {
-        let places = faults(json!({"a": [1, LARGEST_INTEGER + 1], "b/c": {"d": -9_007_199_254_740_992_i64}}));
+        let places = faults(json!({"a": [1, 1_u64 << 53], "b/c": {"d": -1e16}}));
         assert_eq!(places, ["/a/1", "/b~1c/d"]);
         assert_eq!(faults(json!([])), [""]);
         assert!(serde_json::from_value::<Small>(json!({"n": u64::MAX})).is_err());

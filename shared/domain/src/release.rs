@@ -194,7 +194,9 @@ pub enum ReleaseError {
     #[error("the app has no platform {0}")]
     PlatformNotOfApp(Platform),
     /// No earlier release of the channel can be offered again.
-    #[error("the channel has no earlier release with another package to go back to; pause the release instead")]
+    #[error(
+        "the channel has no earlier release with another package to go back to; pause the release instead"
+    )]
     NothingToRestore,
     /// The release to go back to is of another app or channel.
     #[error("the release to go back to is not of this channel")]
@@ -450,4 +452,4 @@ impl Release {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

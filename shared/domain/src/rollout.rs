@@ -69,7 +69,10 @@ impl fmt::Display for BasisPoints {
 }
 
 impl<E: DeserializeError> Deserr<E> for BasisPoints {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, location: ValuePointerRef<'_>) -> Result<Self, E> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        location: ValuePointerRef<'_>,
+    ) -> Result<Self, E> {
         let refused = |kind: ErrorKind<'_, V>| Err(deserr::take_cf_content(E::error(None, kind, location)));
         match value {
             Value::Integer(points) => {
@@ -162,6 +165,9 @@ mod tests {
     }
 
     /// Computed with Python's hashlib from the documented rule. A change here throws devices out of rollouts.
+    const KNOWN: [(&str, u16); 4] = [("device-1", 5464), ("device-2", 5826), ("4f2a", 8806), ("!~", 5259)];
+    const KNOWN_OF_NIL: u16 = 9527;
+
     #[test]
     fn the_contract_does_not_move() {
         let id: ReleaseId = "rel_01h455vb4pex5vsknk084sn02q".parse().unwrap();
@@ -176,7 +182,15 @@ mod tests {
         let read = |value| deserr::deserialize::<BasisPoints, _, Faults>(value);
         assert_eq!(read(json!(0)).unwrap(), BasisPoints::NONE);
         assert_eq!(read(json!(10_000)).unwrap(), BasisPoints::FULL);
-        for value in [json!(10_001), json!(65_536 + 1), json!(-1), json!(0.5), json!("5"), json!(null), json!(u64::MAX)] {
+        for value in [
+            json!(10_001),
+            json!(65_536 + 1),
+            json!(-1),
+            json!(0.5),
+            json!("5"),
+            json!(null),
+            json!(u64::MAX),
+        ] {
             assert_eq!(read(value.clone()).unwrap_err().0.len(), 1, "{value}");
             assert!(serde_json::from_value::<BasisPoints>(value).is_err());
         }
@@ -245,7 +259,4 @@ mod tests {
             }
         }
     }
-
-    const KNOWN: [(&str, u16); 4] = [("device-1", 5464), ("device-2", 5826), ("4f2a", 8806), ("!~", 5259)];
-    const KNOWN_OF_NIL: u16 = 9527;
 }

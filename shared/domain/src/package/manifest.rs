@@ -57,7 +57,10 @@ pub fn check(index: &FilePath, files: &[(&FilePath, Split)]) -> Result<(), Fault
         let folded = path.folded();
         let directories = folded.match_indices('/').map(|(end, _)| &folded[..end]);
         for other in directories.filter_map(|directory| seen.get(directory)) {
-            faults.push(format!("/files/{at}/path"), format!("lies below /files/{other}/path, which is a file"));
+            faults.push(
+                format!("/files/{at}/path"),
+                format!("lies below /files/{other}/path, which is a file"),
+            );
         }
     }
     match files.iter().find(|(path, _)| *path == index) {
@@ -128,7 +131,10 @@ impl Manifest {
             .map_err(|error| Faults::one("", format!("has no canonical form: {error}")))?;
         if bytes.len() > MANIFEST_BYTES {
             let length = bytes.len();
-            return Err(Faults::one("/files", format!("make a manifest of {length} bytes; at most {MANIFEST_BYTES} are allowed")));
+            return Err(Faults::one(
+                "/files",
+                format!("make a manifest of {length} bytes; at most {MANIFEST_BYTES} are allowed"),
+            ));
         }
         let Wire { version, index, files, metadata, .. } = wire;
         Ok(Self { app, version, index, files, metadata, bytes })

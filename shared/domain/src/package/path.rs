@@ -54,7 +54,10 @@ impl FromStr for FilePath {
         if text.contains('\\') {
             return refuse("contains a backslash; segments are separated by /");
         }
-        if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        if text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        {
             return refuse("contains a control character");
         }
         if text.contains(['<', '>', ':', '"', '|', '?', '*']) {
@@ -65,10 +68,14 @@ impl FromStr for FilePath {
                 "" => return refuse("contains an empty segment"),
                 "." | ".." => return refuse("contains a segment . or .."),
                 _ if segment.ends_with(['.', ' ']) => {
-                    return refuse("contains a segment that ends in a dot or space, which not every device keeps");
+                    return refuse(
+                        "contains a segment that ends in a dot or space, which not every device keeps",
+                    );
                 }
                 _ if is_device_name(segment) => {
-                    return refuse("contains a segment that names a device on Windows, such as con or aux.js");
+                    return refuse(
+                        "contains a segment that names a device on Windows, such as con or aux.js",
+                    );
                 }
                 _ => {}
             }

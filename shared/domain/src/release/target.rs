@@ -46,7 +46,9 @@ impl FromStr for VersionRange {
         if text.len() > 256 {
             return Err(ParseError::new("is longer than 256 characters"));
         }
-        text.parse().map(Self).map_err(|_| ParseError::new("is not a version requirement such as \">=1.4, <2\""))
+        text.parse()
+            .map(Self)
+            .map_err(|_| ParseError::new("is not a version requirement such as \">=1.4, <2\""))
     }
 }
 
