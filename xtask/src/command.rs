@@ -112,8 +112,8 @@ impl Cmd {
         }
     }
 
-    /// Runs it with its output in `log`; on failure the last lines go to our error output and the sentence names the log.
-    pub(crate) async fn logged(mut self, doing: &str, log: &Path) -> Result<()> {
+    /// Runs it with its output in `log`. On failure the last lines of that go to our error output, and `failed` is said.
+    pub(crate) async fn logged(mut self, failed: &str, log: &Path) -> Result<()> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let file = open(log).context(|| format!("Opening {}", log.display()))?;
         let start = file.metadata().context(|| format!("Reading {}", log.display()))?.len();
@@ -123,7 +123,7 @@ impl Cmd {
             return Ok(());
         }
         eprintln!("{}", last_lines(log, start, 25));
-        Err(Failure::new(format!("{doing} failed; the whole output is in {}.", log.display())))
+        Err(Failure::new(format!("{failed} The whole output is in {}.", log.display())))
     }
 
     /// Runs it and parses what it prints as JSON.
@@ -170,7 +170,9 @@ impl Cmd {
                 )));
             }
         };
-        if let (Some(input), Some(mut stdin)) = (self.input, child.stdin.take()) {
+        if let Some(input) = self.input
+            && let Some(mut stdin) = child.stdin.take()
+        {
             tokio::spawn(async move {
                 // A program that ends without reading its input says so with its own exit code.
                 let _ = stdin.write_all(&input).await;

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::failure::{Context, Failure, Result};
 use crate::local::{Change, Local};
 use crate::project::Project;
+use crate::stack::Build;
 
 /// Editors write a file in several steps; a change counts once they have been quiet for this long.
 const QUIET: Duration = Duration::from_millis(300);
@@ -18,7 +19,7 @@ const WATCHED: [&str; 6] = ["shared", "functions", "infra", "template.yaml", "sa
 /// Runs until it is interrupted.
 pub(crate) async fn run(project: &Project, port: Option<u16>) -> Result<()> {
     let mut changes = Changes::watch(project.root())?;
-    let mut local = Local::start(project, port).await?;
+    let mut local = Local::start(project, port, Build::Functions).await?;
     local.publish()?;
     tell(project, &local);
     loop {

@@ -11,10 +11,9 @@ use crate::cloud::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use crate::command::Cmd;
 use crate::failure::{Context, Failure, Result};
 use crate::invoke::engine::Engine;
-use crate::progress::Phase;
 use crate::project::Project;
 use crate::python::Python;
-use crate::stack::sam_env;
+use crate::stack::{Build, sam_env};
 
 /// Where nothing answers: without a running stack a function must not find any AWS, least of all a real one.
 const NO_ENDPOINT: &str = "http://127.0.0.1:9";
@@ -41,7 +40,7 @@ pub(crate) async fn run(project: &Project, args: InvokeArgs) -> Result<()> {
     fs::create_dir_all(&directory).context(|| format!("Creating {}", directory.display()))?;
     let engine = Engine::find(&directory).await?;
     let python = Python::prepare(project).await?;
-    build(project).await?;
+    Build::Functions.run(project).await?;
     let stack = running_stack(project, args.stack.as_deref())?;
     let bridge = match stack["endpoint_url"].as_str() {
         Some(endpoint) => Some(engine.bridge(endpoint).await?),
@@ -134,19 +133,6 @@ impl Invocation<'_> {
             .envs(operator())
             .envs(sam_env(self.project))
     }
-}
-
-async fn build(project: &Project) -> Result<()> {
-    let phase = Phase::quiet("Building the functions");
-    let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--quiet"]);
-    for function in project.functions() {
-        cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
-    }
-    if !cargo.passes().await? {
-        return Err(Failure::new("The functions do not compile; mend what the compiler says above."));
-    }
-    phase.done();
-    Ok(())
 }
 
 /// The stack to use, or null when none runs and none was asked for.

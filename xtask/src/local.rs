@@ -10,7 +10,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::project::{Project, is_alive};
 use crate::proxy::Proxy;
 use crate::python::Python;
-use crate::stack::Bundle;
+use crate::stack::{Build, Bundle};
 
 /// A deployed stack on a running local cloud. Everything ends with this value; [`Local::stop`] ends it in good order.
 pub(crate) struct Local<'a> {
@@ -37,11 +37,11 @@ pub(crate) enum Change {
 
 impl<'a> Local<'a> {
     /// Builds, starts and deploys. `port` is that of the base URL; without one the first free from 8480 on.
-    pub(crate) async fn start(project: &'a Project, port: Option<u16>) -> Result<Self> {
+    pub(crate) async fn start(project: &'a Project, port: Option<u16>, build: Build) -> Result<Self> {
         let python = Python::prepare(project).await?;
         let directory = project.run_directory()?;
         let proxy = Proxy::start(port).await?;
-        let bundle = build(project, &python, &directory, &proxy).await?;
+        let bundle = bundle(project, &python, &directory, &proxy, build).await?;
         let cloud = Cloud::start(&python, &directory).await?;
         let description = deploy(&bundle, project, &python, &cloud, &proxy).await?;
         Ok(Self { project, python, directory, proxy, cloud, deployed: bundle, description, published: None })
@@ -67,7 +67,8 @@ impl<'a> Local<'a> {
 
     /// Builds again and brings what changed into the running cloud. When it fails, the stack runs on as it was.
     pub(crate) async fn redeploy(&mut self, change: Change) -> Result<()> {
-        let bundle = build(self.project, &self.python, &self.directory, &self.proxy).await?;
+        let bundle =
+            bundle(self.project, &self.python, &self.directory, &self.proxy, Build::Functions).await?;
         match change {
             Change::Code => {
                 bundle.update_code(&self.deployed, &self.python, &self.cloud, &self.description).await?;
@@ -111,8 +112,14 @@ impl<'a> Local<'a> {
     }
 }
 
-async fn build(project: &Project, python: &Python, directory: &Path, proxy: &Proxy) -> Result<Bundle> {
-    let mut bundle = Bundle::build(project, python, directory).await?;
+async fn bundle(
+    project: &Project,
+    python: &Python,
+    directory: &Path,
+    proxy: &Proxy,
+    build: Build,
+) -> Result<Bundle> {
+    let mut bundle = Bundle::build(project, python, directory, build).await?;
     bundle.set_parameter("PublicBaseUrl", &proxy.base_url());
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     bundle.set_parameter("Architecture", architecture);

@@ -56,14 +56,14 @@ impl Python {
         Cmd::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&self.venv)
-            .logged("Making a Python environment", &log)
+            .logged("Python could not make a virtual environment; mend what it says above.", &log)
             .await?;
         // Every dependency is in the file with its hash; `--no-deps` keeps pip from looking for any other.
         self.command("pip")
             .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"])
             .arg("--requirement")
             .arg(requirements)
-            .logged("Installing the Python requirements (this needs the network)", &log)
+            .logged("Installing the Python packages failed; connect to the network and try again.", &log)
             .await?;
         phase.done();
         Ok(())

@@ -12,6 +12,39 @@ use crate::progress::Phase;
 use crate::project::Project;
 use crate::python::Python;
 
+/// What is built for the functions to be there, in one call of cargo.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Build {
+    /// The functions alone.
+    Functions,
+    /// Every test along with them. Cargo unites the features of what it builds together, so that a run of the tests
+    /// after building the functions alone would compile the dependencies a second time.
+    FunctionsAndTests,
+}
+
+impl Build {
+    pub(crate) async fn run(self, project: &Project) -> Result<()> {
+        let phase = Phase::quiet(match self {
+            Self::Functions => "Building the functions",
+            Self::FunctionsAndTests => "Building the functions and the tests",
+        });
+        let mut cargo = Cmd::cargo().directory(project.root()).arg("build");
+        match self {
+            Self::Functions => {
+                for function in project.functions() {
+                    cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
+                }
+            }
+            Self::FunctionsAndTests => cargo = cargo.args(["--workspace", "--bins", "--tests"]),
+        }
+        if !cargo.passes().await? {
+            return Err(Failure::new("The code does not compile; mend what the compiler says above."));
+        }
+        phase.done();
+        Ok(())
+    }
+}
+
 /// The bundle as it is to be deployed: one package per area, and the template that names them.
 pub(crate) struct Bundle {
     stack_name: String,
@@ -23,17 +56,14 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
-    /// Builds every function in one call of cargo, packs each area once, and derives the template, in `directory`.
-    pub(crate) async fn build(project: &Project, python: &Python, directory: &Path) -> Result<Self> {
-        let phase = Phase::quiet("Building the functions");
-        let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--quiet"]);
-        for function in project.functions() {
-            cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
-        }
-        if !cargo.passes().await? {
-            return Err(Failure::new("The functions do not compile; mend what the compiler says above."));
-        }
-        phase.done();
+    /// Builds, packs each area once, and derives the template, in `directory`.
+    pub(crate) async fn build(
+        project: &Project,
+        python: &Python,
+        directory: &Path,
+        build: Build,
+    ) -> Result<Self> {
+        build.run(project).await?;
 
         let phase = Phase::start("Packing the functions");
         let directory = directory.join("bundle");
@@ -75,7 +105,7 @@ impl Bundle {
             .directory(&self.directory)
             .envs(cloud.operator_env())
             .envs(sam_env(project))
-            .logged("`sam deploy`", &log)
+            .logged("`sam deploy` failed; mend what it says above.", &log)
             .await?;
         let stack = OsString::from(&self.stack_name);
         let functions = Value::Array(self.functions.clone());

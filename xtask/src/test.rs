@@ -8,7 +8,7 @@ use crate::local::Local;
 use crate::progress::Phase;
 use crate::project::Project;
 use crate::python::Python;
-use crate::stack::sam_env;
+use crate::stack::{Build, sam_env};
 
 /// With `fast`, everything that needs no cloud.
 pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
@@ -31,7 +31,7 @@ pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
         return tests(project, None).await;
     }
     validate(project).await?;
-    let local = Local::start(project, None).await?;
+    let local = Local::start(project, None, Build::FunctionsAndTests).await?;
     let result = tests(project, Some(&local.write_description()?)).await;
     local.stop().await?;
     result
@@ -57,7 +57,7 @@ async fn validate(project: &Project) -> Result<()> {
         .arg(project.root().join("template.yaml"))
         .directory(project.root())
         .envs(sam_env(project))
-        .logged("`sam validate --lint`", &log)
+        .logged("The template is not valid; mend what `sam validate --lint` says above.", &log)
         .await?;
     phase.done();
     Ok(())

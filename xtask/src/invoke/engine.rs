@@ -70,9 +70,14 @@ impl Engine {
             .arg(".")
             .args(["--directory", "/"])
             .args(relative)
-            .logged("Packing the container image", &log(directory))
+            .logged("The container image could not be packed.", &log(directory))
             .await?;
-        docker().arg("import").arg(&archive).arg(&name).logged("`docker import`", &log(directory)).await?;
+        docker()
+            .arg("import")
+            .arg(&archive)
+            .arg(&name)
+            .logged("The container engine does not take the image.", &log(directory))
+            .await?;
         phase.done();
         Ok(name)
     }
