@@ -1,4 +1,8 @@
-//! The stack as its templates describe it, read for tests that hold it to its rules.
+//! The stack as its templates describe it, and the rules that it keeps. A rule is a function from the stack to the faults it
+//! finds, each beginning with whose fault it is.
+
+pub mod access;
+pub mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
+
+/// What a rule finds; nothing where the rule is kept.
+pub type Faults = Vec<String>;
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
@@ -106,9 +113,8 @@ impl Stack {
     pub fn statements(&self, function: &Function<'_>) -> Vec<&Value> {
         let role = &self.resource(function.role().unwrap_or_default())["Properties"];
         let own = items(&role["Policies"]).map(|policy| &policy["PolicyDocument"]["Statement"]);
-        let managed = items(&role["ManagedPolicyArns"]).map(|policy| {
-            &self.resource(text(&policy["Ref"]))["Properties"]["PolicyDocument"]["Statement"]
-        });
+        let managed = items(&role["ManagedPolicyArns"])
+            .map(|policy| &self.resource(text(&policy["Ref"]))["Properties"]["PolicyDocument"]["Statement"]);
         own.chain(managed).flat_map(items).collect()
     }
 

@@ -1,0 +1,177 @@
+//! Who may do what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Faults, Function, Stack, items, text};
+
+/// Actions that AWS offers no resource for.
+const ACTIONS_WITHOUT_RESOURCE: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
+/// Resources that are named by a pattern because their names are not known beforehand: the files of tenants.
+const PATTERNS: [&str; 1] = ["${Data.Outputs.BucketArn}/ten_*/files/*"];
+
+/// Where partitions of the table may begin.
+const PARTITIONS: [&str; 3] = ["ten_*", "directory#", "serving#"];
+
+/// Every function has a role that no other has, that only Lambda takes on, and that holds policies of this template only.
+pub fn every_function_has_a_role_of_its_own(stack: &Stack) -> Faults {
+    let mut owners = BTreeMap::new();
+    let mut faults = Faults::new();
+    for function in stack.functions() {
+        let role = function.role().unwrap_or_default();
+        let resource = stack.resource(role);
+        if resource["Type"] != "AWS::IAM::Role" {
+            faults.push(format!("{}: its role is not a role of this template", function.id));
+            continue;
+        }
+        if let Some(other) = owners.insert(role, function.id) {
+            faults.push(format!("{}: shares {role} with {other}", function.id));
+        }
+        let trusted = items(&resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]);
+        if !trusted.map(|statement| &statement["Principal"]["Service"]).eq([&json!("lambda.amazonaws.com")]) {
+            faults.push(format!("{}: {role} trusts somebody besides Lambda", function.id));
+        }
+        let managed = items(&resource["Properties"]["ManagedPolicyArns"]);
+        for policy in
+            managed.filter(|policy| stack.resource(text(&policy["Ref"]))["Type"] != "AWS::IAM::ManagedPolicy")
+        {
+            faults.push(format!("{}: {role} has a policy of somebody else: {policy}", function.id));
+        }
+        if stack.statements(&function).is_empty() {
+            faults.push(format!("{}: {role} allows nothing, not even to log", function.id));
+        }
+    }
+    faults
+}
+
+fn of_each_statement(stack: &Stack, fault: impl Fn(&Function<'_>, &Value) -> Option<String>) -> Faults {
+    let mut faults = Faults::new();
+    for function in stack.functions() {
+        for statement in stack.statements(&function) {
+            if let Some(fault) = fault(&function, statement) {
+                faults.push(format!("{} ({}): {fault}", function.id, text(&statement["Sid"])));
+            }
+        }
+    }
+    faults
+}
+
+/// Every statement is a list of actions that are allowed, each spelled out.
+pub fn no_action_is_a_wildcard(stack: &Stack) -> Faults {
+    of_each_statement(stack, |_, statement| {
+        let exact = |action: &&Value| {
+            let (service, name) = text(action).split_once(':').unwrap_or_default();
+            !service.is_empty() && !name.is_empty() && !text(action).contains(['*', '?'])
+        };
+        if statement["Effect"] != "Allow" || items(&statement["Action"]).count() == 0 {
+            return Some("is no plain list of allowed actions".into());
+        }
+        let action = items(&statement["Action"]).find(|action| !exact(action))?;
+        Some(format!("the action {action} is a wildcard"))
+    })
+}
+
+/// Every statement names its resources, but for actions that AWS offers none for.
+pub fn no_resource_is_a_wildcard(stack: &Stack) -> Faults {
+    of_each_statement(stack, |_, statement| {
+        if items(&statement["Resource"]).count() == 0 {
+            return Some("names no resource".into());
+        }
+        let excused =
+            items(&statement["Action"]).all(|action| ACTIONS_WITHOUT_RESOURCE.contains(&text(action)));
+        let narrow = |resource: &&Value| {
+            let pattern = text(&resource["Fn::Sub"]);
+            (excused && *resource == "*")
+                || PATTERNS.contains(&pattern)
+                || !resource.to_string().contains(['*', '?'])
+        };
+        let resource = items(&statement["Resource"]).find(|resource| !narrow(resource))?;
+        Some(format!("the resource {resource} is a wildcard"))
+    })
+}
+
+/// No function may read the table across tenants.
+pub fn nobody_scans(stack: &Stack) -> Faults {
+    of_each_statement(stack, |_, statement| {
+        let reads_all = ["dynamodb:Scan", "dynamodb:PartiQLSelect", "dynamodb:ExportTableToPointInTime"];
+        let action = items(&statement["Action"]).find(|action| reads_all.contains(&text(action)))?;
+        Some(format!("{action} reads across tenants"))
+    })
+}
+
+fn of_the_table(statement: &Value) -> bool {
+    items(&statement["Resource"]).any(|resource| resource["Fn::GetAtt"] == "Data.Outputs.TableArn")
+}
+
+/// The partitions that a statement is bound to where condition keys are enforced.
+fn partitions(statement: &Value) -> Vec<&str> {
+    let enforced = &statement["Condition"]["Fn::If"][1];
+    items(&enforced["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]).map(text).collect()
+}
+
+/// Every statement on the table is bound to partitions. `ForAllValues` also holds for a request without the key, hence the
+/// guard.
+pub fn the_table_is_open_by_partition_only(stack: &Stack) -> Faults {
+    of_each_statement(stack, |_, statement| {
+        if !of_the_table(statement) {
+            return None;
+        }
+        let choice = &statement["Condition"]["Fn::If"];
+        if choice[0] != "EnforceConditionKeys" || choice[2] != json!({"Ref": "AWS::NoValue"}) {
+            return Some("is not bound to partitions".into());
+        }
+        if choice[1]["Null"]["dynamodb:LeadingKeys"] != "false" {
+            return Some("holds for requests that name no partition".into());
+        }
+        let bound = partitions(statement);
+        let odd = bound.iter().find(|bound| !PARTITIONS.iter().any(|known| bound.starts_with(known)));
+        match odd {
+            Some(odd) => Some(format!("{odd} is no partition")),
+            None => bound.is_empty().then(|| "is bound to no partition".into()),
+        }
+    })
+}
+
+/// What a device can reach from outside reads what is served, and nothing else of the table.
+pub fn devices_reach_only_what_is_served(stack: &Stack) -> Faults {
+    of_each_statement(stack, |function, statement| {
+        let device = function.path().is_some_and(|path| path.starts_with("/v1/device/"));
+        if !device || !of_the_table(statement) {
+            return None;
+        }
+        let reads = |action| matches!(text(action), "dynamodb:GetItem" | "dynamodb:Query");
+        let served = partitions(statement) == ["serving#*"] && items(&statement["Action"]).all(reads);
+        (!served).then(|| "reaches beyond reading what is served".into())
+    })
+}
+
+/// A function has a variable exactly when it has the right to use what the variable names. One without the other tells of
+/// copy and paste.
+pub fn variables_and_rights_match(stack: &Stack) -> Faults {
+    let uses = [
+        ("TABLE_NAME", "dynamodb:", "Data.Outputs.TableArn"),
+        ("PACKAGE_BUCKET", "s3:", "${Data.Outputs.BucketArn}"),
+        ("KMS_KEY_ID", "kms:", "Data.Outputs.KeyArn"),
+        ("EVENT_BUS_NAME", "events:PutEvents", "Messaging.Outputs.BusArn"),
+        ("REPORTS_QUEUE_URL", "sqs:SendMessage", "Messaging.Outputs.ReportsQueueArn"),
+        ("USAGE_QUEUE_URL", "sqs:SendMessage", "Messaging.Outputs.UsageQueueArn"),
+    ];
+    let mut faults = Faults::new();
+    for function in stack.functions() {
+        let variables: BTreeSet<&str> = function.variables().collect();
+        let statements = stack.statements(&function);
+        for (variable, action, resource) in uses {
+            let allowed = statements.iter().any(|statement| {
+                items(&statement["Action"]).any(|allowed| text(allowed).starts_with(action))
+                    && items(&statement["Resource"]).any(|named| named.to_string().contains(resource))
+            });
+            if allowed != variables.contains(variable) {
+                let (has, lacks) = if allowed { (action, variable) } else { (variable, action) };
+                faults.push(format!("{}: has {has} and lacks {lacks}", function.id));
+            }
+        }
+    }
+    faults
+}
