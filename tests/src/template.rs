@@ -20,7 +20,7 @@ pub fn repository() -> PathBuf {
     tests.parent().unwrap_or(tests).to_path_buf()
 }
 
-/// A template as JSON: short forms such as `!Ref x` become `{"Ref": "x"}`, as CloudFormation reads them.
+/// A template as JSON: short forms such as `!Ref x` become `{"Ref": "x"}`, as AWS reads them.
 pub fn parse(text: &str) -> Result<Value, String> {
     let documents = Yaml::load_from_str(text).map_err(|fault| fault.to_string())?;
     match documents.as_slice() {

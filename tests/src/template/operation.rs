@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Faults, Function, Stack, items, resources, text, values};
 
-/// Most resources of the root stack. CloudFormation allows 500; the rest is room for a release that replaces some.
+/// Most resources of the root stack. AWS allows 500; the rest is room for a release that replaces some.
 const RESOURCES: usize = 400;
 
 /// Seconds after which the HTTP API gives up on a function.
@@ -94,7 +94,7 @@ fn matches(template: &str, path: &str) -> bool {
             .all(|(wanted, part)| wanted.starts_with('{') && !part.is_empty() || wanted == part)
 }
 
-/// Every path is in the OpenAPI document, and the other way round.
+/// Every path is in `docs/openapi.json`, and the other way round.
 pub fn the_openapi_document_has_the_same_paths(stack: &Stack, document: &Value) -> Faults {
     let functions = stack.functions();
     let served: BTreeMap<&str, &str> =
