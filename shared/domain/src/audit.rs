@@ -1,7 +1,12 @@
 //! The audit trail: one entry for every event, in bytes that anybody can hash again.
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
 use crate::event::Event;
 use crate::hash::Sha256;
+use crate::id::EventId;
+use crate::moment::Moment;
 
 /// The hash of a leaf of a Merkle tree: SHA-256 over a zero byte and the leaf (RFC 6962, section 2.1). The zero byte keeps
 /// a leaf from passing as an inner node.
@@ -50,9 +55,35 @@ impl Entry {
     }
 }
 
+/// How many bits of a `UUIDv7` come behind its milliseconds (RFC 9562, section 5.7).
+const BELOW_MILLISECONDS: u32 = 80;
+/// The last millisecond that a `UUIDv7` can tell.
+const LAST_MILLISECOND: u128 = (1 << 48) - 1;
+
+/// The smallest and the largest id that an event between two moments can have: from the first millisecond on, up to the last
+/// one before `to`. Exact to the millisecond, which is what ids are made of. `None` when no id lies between.
+pub fn ids_between(from: Option<Moment>, to: Option<Moment>) -> Option<(EventId, EventId)> {
+    let millisecond = |timestamp: Timestamp| u128::try_from(timestamp.as_millisecond()).unwrap_or(0);
+    let first = from.map_or(0, |from| millisecond(from.timestamp()));
+    let end = to.map_or(LAST_MILLISECOND + 1, |to| {
+        let to = to.timestamp();
+        let whole = to.subsec_nanosecond() % 1_000_000 == 0;
+        millisecond(to) + u128::from(!whole)
+    });
+    let end = end.min(LAST_MILLISECOND + 1);
+    if first >= end {
+        return None;
+    }
+    // Of all 128 bits the upper ones are the milliseconds, so one less than the end is the last id before it.
+    let last = (end << BELOW_MILLISECONDS).wrapping_sub(1);
+    let id = |bits| EventId::from_uuid(Uuid::from_u128(bits));
+    Some((id(first << BELOW_MILLISECONDS), id(last)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     /// The first leaves of the test data of Certificate Transparency, hashed with Python's hashlib.
@@ -117,6 +148,37 @@ mod tests {
             json!({"origin": {}}),
         ] {
             assert_ne!(leaf(&changed), original, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_span_of_time_is_a_span_of_ids() {
+        let at = |text: &str| Some(text.parse::<Moment>().unwrap());
+        let (low, high) = ids_between(at("2023-07-15T00:00:00Z"), at("2023-07-15T00:00:00.001Z")).unwrap();
+        assert_eq!(high.to_string().cmp(&low.to_string()), std::cmp::Ordering::Greater);
+        let (first, last) = ids_between(None, None).unwrap();
+        assert_eq!(first.to_string(), "evt_00000000000000000000000000");
+        assert_eq!(last.to_string(), "evt_7zzzzzzzzzzzzzzzzzzzzzzzzz");
+        assert_eq!(ids_between(at("2026-11-21"), at("2026-11-21")), None);
+        assert_eq!(ids_between(at("2026-11-22"), at("2026-11-21")), None);
+        assert_eq!(ids_between(None, at("1969-12-31T23:59:59Z")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_lies_in_every_span_that_holds_its_millisecond(
+            at in 0_i64..4_000_000_000_000, random: u128, before in 0_i64..1000, after in 1_i64..1000
+        ) {
+            let bits = u128::try_from(at).unwrap() << 80 | random >> 48;
+            let id = EventId::from_uuid(Uuid::from_u128(bits)).to_string();
+            let moment = |ms: i64| Some(Moment::from(Timestamp::from_millisecond(ms).unwrap()));
+            let (low, high) = ids_between(moment(at - before), moment(at + after)).unwrap();
+            prop_assert!(low.to_string() <= id && id <= high.to_string());
+            if let Some((low, high)) = ids_between(moment(at - 1000), moment(at)) {
+                prop_assert!(id < low.to_string() || high.to_string() < id);
+            }
+            let (low, _) = ids_between(moment(at + 1), None).unwrap();
+            prop_assert!(id < low.to_string());
         }
     }
 }

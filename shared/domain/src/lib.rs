@@ -12,6 +12,7 @@ pub mod fault;
 pub mod hash;
 pub mod id;
 pub mod key;
+pub mod moment;
 pub mod organization;
 pub mod package;
 pub mod permission;
