@@ -1,5 +1,6 @@
 //! Channels, and what each of them offers to devices.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,8 +20,8 @@ pub const DEFAULT_CHANNEL: &str = "production";
 /// Most live releases of a channel at a time. It bounds the serving item and the walk of a device check.
 pub const LIVE_RELEASES: usize = 20;
 
-/// Most channels of an app.
-pub const CHANNELS_PER_APP: usize = 100;
+/// Most channels of an app. An app is deleted with two items of each channel in one transaction, which holds 100 items.
+pub const CHANNELS_PER_APP: usize = 40;
 
 /// The name of a channel within its app: 1 to 64 of `a-z`, `0-9`, `-`, `_` and `.`, beginning with a letter or digit. It
 /// stands in URLs and in the configuration of shipped apps, so it has one spelling and never changes.
@@ -87,6 +88,54 @@ impl Channel {
     /// A new channel.
     pub fn new(tenant: TenantId, app: AppId, name: ChannelName, at: Timestamp) -> Self {
         Self { tenant, app, name, version: 1, created_at: at, updated_at: at }
+    }
+}
+
+/// Why a channel cannot be made. `Display` is meant for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    /// The app has a channel of this name.
+    #[error("the app has this channel already")]
+    Taken,
+    /// The app has as many channels as it may.
+    #[error("the app has {CHANNELS_PER_APP} channels, which is the most")]
+    TooMany,
+}
+
+/// What devices may know of an app: that it exists, and which channels it has. Making a channel and deleting the app both
+/// change it, so that neither misses the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedApp {
+    /// Whose app it is.
+    pub tenant: TenantId,
+    /// The app.
+    pub app: AppId,
+    /// The public key by which devices name the app.
+    pub app_key: AppKey,
+    /// The names of its channels.
+    pub channels: BTreeSet<ChannelName>,
+    /// Counts changes, from 1.
+    pub version: u64,
+}
+
+impl ServedApp {
+    /// A new app with its first channel.
+    pub fn new(tenant: TenantId, app: AppId, app_key: AppKey) -> Self {
+        Self { tenant, app, app_key, channels: BTreeSet::from([ChannelName::default()]), version: 1 }
+    }
+
+    /// The app with a further channel.
+    pub fn with_channel(&self, name: ChannelName) -> Result<Self, ChannelError> {
+        if self.channels.contains(&name) {
+            return Err(ChannelError::Taken);
+        }
+        if self.channels.len() >= CHANNELS_PER_APP {
+            return Err(ChannelError::TooMany);
+        }
+        let mut next = self.clone();
+        next.channels.insert(name);
+        next.version += 1;
+        Ok(next)
     }
 }
 
@@ -207,6 +256,20 @@ impl Serving {
         Self { platforms, ..self.clone() }.stamped(at)
     }
 
+    /// The oldest live release that reaches nobody as long as nothing changes, because a newer one goes to all of its devices.
+    /// When a channel is full, this one makes room: a channel that is only ever released to need not be tidied by hand.
+    pub fn spent(&self) -> Option<ReleaseId> {
+        let covered = |at: usize, older: &Offer| {
+            self.releases[..at].iter().any(|newer| {
+                newer.state != State::Paused
+                    && newer.rollout_bp.is_full()
+                    && newer.target.covers(&older.target)
+            })
+        };
+        let oldest = self.releases.iter().enumerate().rev().find(|(at, older)| covered(*at, older))?;
+        Some(oldest.1.release_id)
+    }
+
     fn take(&mut self, release: &Release) {
         self.releases.retain(|offer| offer.release_id != release.id);
         let offer = Offer::from(release);
@@ -268,6 +331,31 @@ mod tests {
             assert_eq!(gone.releases.len(), 2, "{state}");
         }
         assert_eq!(item.with_platforms(vec![], at).releases, item.releases);
+    }
+
+    #[test]
+    fn the_oldest_release_that_is_covered_makes_room() {
+        let at = Timestamp::UNIX_EPOCH;
+        let share = |n, points| Release { rollout_bp: BasisPoints::new(points).unwrap(), ..release(n, n) };
+        assert_eq!(empty().spent(), None);
+        assert_eq!(empty().with_all([&share(1, 10_000), &share(2, 5000)], at).spent(), None);
+        let item = empty().with_all([&share(1, 10_000), &share(2, 5000), &share(3, 10_000)], at);
+        assert_eq!(item.spent(), Some(release(1, 1).id));
+        let paused = Release { state: State::Paused, ..share(3, 10_000) };
+        assert_eq!(item.with(&paused, at).spent(), None);
+        let narrow = Release { target: target(json!({"platforms": ["ios"]})), ..share(3, 10_000) };
+        assert_eq!(item.with(&narrow, at).spent(), None);
+    }
+
+    #[test]
+    fn channels_of_an_app_are_bounded_and_unique() {
+        let mut app = ServedApp::new(empty().tenant, empty().app, empty().app_key);
+        assert_eq!(app.with_channel(ChannelName::default()), Err(ChannelError::Taken));
+        for n in 1..CHANNELS_PER_APP {
+            app = app.with_channel(format!("c{n}").parse().unwrap()).unwrap();
+        }
+        assert_eq!(app.version, CHANNELS_PER_APP as u64);
+        assert_eq!(app.with_channel("more".parse().unwrap()), Err(ChannelError::TooMany));
     }
 
     /// An item of the table holds 400 KB, and a change that is refused for its size would leave devices with what was before.

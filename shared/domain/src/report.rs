@@ -7,9 +7,10 @@ use deserr::Deserr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::app::AppKey;
 use crate::fault::Faults;
 use crate::hash::Sha256;
-use crate::id::ReleaseId;
+use crate::id::{AppId, ReleaseId, TenantId};
 use crate::rollout::DeviceId;
 use crate::text::{ParseError, text_type};
 
@@ -143,7 +144,7 @@ text_type!(
     format = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d(:?\d\d)?)$"
 );
 
-/// What a device says of a release. It is also what travels on the queue.
+/// What a device says of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Deserr, utoipa::ToSchema)]
 #[deserr(deny_unknown_fields)]
 pub struct Report {
@@ -159,6 +160,23 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[deserr(default)]
     pub reason: Option<FailureReason>,
+}
+
+/// What travels on the reports queue: the reports of one call, and whose app they are of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The tenant that the app belongs to.
+    pub tenant: TenantId,
+    /// The app whose key the device presented. Reports of other apps' releases count for nothing.
+    pub app: AppId,
+    /// The key.
+    pub app_key: AppKey,
+    /// When the call came.
+    pub received_at: Timestamp,
+    /// The id of the call, for finding it in logs.
+    pub request_id: String,
+    /// The reports.
+    pub reports: Vec<Report>,
 }
 
 /// Checks the reports of one call as a whole: 1 to [`REPORTS_PER_CALL`], none older than [`OLDEST`] and none further ahead

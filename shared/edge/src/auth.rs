@@ -58,6 +58,11 @@ impl<R> Deref for Scope<R> {
 }
 
 impl Caller {
+    /// The caller as events and histories name it.
+    pub fn actor(&self) -> Actor {
+        Actor { kind: ActorKind::ApiKey, id: self.principal.id.to_string() }
+    }
+
     fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
         Event {
             id: context.new_id(),
@@ -66,7 +71,7 @@ impl Caller {
             resource,
             version: 1,
             at: context.now(),
-            actor: Actor { kind: ActorKind::ApiKey, id: self.principal.id.to_string() },
+            actor: self.actor(),
             origin: self.origin.clone(),
             outcome: Outcome::Allowed,
             changes: Vec::new(),

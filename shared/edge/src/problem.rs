@@ -71,6 +71,9 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The code of a conflict that may be gone when the same is tried again.
+    pub const OVERTAKEN: &'static str = "concurrent-changes";
+
     /// A conflict with a code of its own.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into(), errors: Faults::default() }
@@ -199,6 +202,10 @@ impl From<Refusal> for Problem {
             Refusal::Stale => {
                 Self::conflict("version-conflict", "the resource was changed at the same time; read it again")
             }
+            Refusal::Overtaken => Self::conflict(
+                Self::OVERTAKEN,
+                "others are changing things beside it at the same time; send the request again",
+            ),
             Refusal::Gone(what) => Self::conflict("gone", format!("the {what} does not exist any more")),
             Refusal::NotEmpty(what) => Self::conflict("not-empty", format!("there are still {what} in it")),
             Refusal::Repeated => Self::conflict("repeated", "this was done before"),

@@ -6,6 +6,7 @@
 
 pub mod app;
 mod aws;
+pub mod channel;
 pub mod clients;
 pub mod credential;
 pub mod history;
@@ -15,7 +16,9 @@ pub mod organization;
 pub mod queue;
 pub mod random;
 mod record;
+pub mod release;
 pub mod seal;
+pub mod serving;
 pub mod settings;
 mod table;
 pub mod tenant;

@@ -16,6 +16,8 @@ pub enum Refusal {
     Taken(&'static str),
     /// The item was changed since it was read.
     Stale,
+    /// Something else that the decision rests on was changed since it was read: deciding again may lead to the same end.
+    Overtaken,
     /// Something that the write rests on does not exist, or no more.
     Gone(&'static str),
     /// Something still has children.
@@ -85,6 +87,16 @@ impl Transaction {
             WriteAction::Put { item, condition: Some(UNCHANGED), values: expected_version(expected) },
             Refusal::Stale,
         );
+        Ok(())
+    }
+
+    /// As [`Transaction::replace`], for an item that follows from the one that the caller changes: when only this one was
+    /// changed by others meanwhile, the caller may decide again.
+    pub fn follow<R: Record>(&mut self, key: &Key, record: &R, expected: u64) -> Result<(), StoreError> {
+        self.replace(key, record, expected)?;
+        if let Some(write) = self.writes.last_mut() {
+            write.refusal = Refusal::Overtaken;
+        }
         Ok(())
     }
 
