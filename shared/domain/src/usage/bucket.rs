@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(parse(Some("2026-11-21"), Some("2026-11-21"), Granularity::Day).unwrap_err(), "?to");
         assert_eq!(parse(Some("2027-01-01"), None, Granularity::Day).unwrap_err(), "?to");
         assert_eq!(parse(Some("2025-01-01"), None, Granularity::Day).unwrap_err(), "?from");
-        assert_eq!(parse(Some("-009999-01-01T00:00:00Z"), None, Granularity::Hour).unwrap_err(), "?from");
+        assert_eq!(parse(Some("-009999-02-01T00:00:00Z"), None, Granularity::Hour).unwrap_err(), "?from");
         assert!(parse(Some("2026-10-01"), Some("2026-11-01"), Granularity::Hour).is_ok());
     }
 
