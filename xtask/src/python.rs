@@ -74,6 +74,7 @@ impl Python {
         Cmd::new(self.venv.join("bin").join(name))
             .env("PATH", self.search_path())
             .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
     /// One of the scripts in `infra/local`.
