@@ -77,7 +77,10 @@ fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("USAGE_QUEUE_URL", queue("usage")),
         ("AUDIT_QUEUE_URL", queue("audit")),
         ("SIGNUP_MODE", "open".to_owned()),
+        ("SIGNUPS_PER_HOUR", "1000000".to_owned()),
         ("PUBLIC_BASE_URL", String::new()),
+        ("SERVING_CACHE_SECONDS", "5".to_owned()),
+        ("AUTH_CACHE_SECONDS", "15".to_owned()),
     ]
 }
 
