@@ -2,6 +2,8 @@
 
 mod manifest;
 mod path;
+mod signed;
+mod upload;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use manifest::{FORMAT, MANIFEST_BYTES, Manifest, ManifestError, ManifestFile, check};
 pub use path::FilePath;
+pub use signed::{Package, Signature};
+pub use upload::{Upload, check_uploads};
 
 use crate::text::{ParseError, text_type};
 

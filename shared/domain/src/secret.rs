@@ -1,6 +1,7 @@
 //! Secrets of an application. Values are sealed; the types here never hold one.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -11,8 +12,9 @@ use crate::text::ParseError;
 /// Longest secret value, in bytes of UTF-8. Larger things are files.
 pub const VALUE_LENGTH: usize = 65_536;
 
-/// How many versions of a secret are kept; the oldest give way.
-pub const VERSIONS_KEPT: u64 = 100;
+/// How many versions of a secret are kept; the oldest give way. Deleting a secret removes all of them in one transaction,
+/// which takes 100 writes at the most.
+pub const VERSIONS_KEPT: u64 = 50;
 
 /// The name of a secret: 1 to 128 of letters, digits, `_`, `-` and `.`, beginning with a letter or `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +87,66 @@ impl Secret {
             rotated_at: at,
             updated_at: at,
             ..self.clone()
+        }
+    }
+
+    /// The numbers of the values that are kept, oldest first.
+    pub fn kept(&self) -> RangeInclusive<u64> {
+        self.current.saturating_sub(VERSIONS_KEPT - 1).max(1)..=self.current
+    }
+}
+
+/// One value of a secret, without the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVersion {
+    /// The secret.
+    pub secret: SecretId,
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it was set.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn secret() -> Secret {
+        let (id, app) = (SecretId::from_uuid(Uuid::nil()), AppId::from_uuid(Uuid::nil()));
+        Secret::new(id, app, "token".parse().unwrap(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn names_are_those_of_variables_and_files() {
+        for name in ["API_TOKEN", "_x", "a.b-c", &"a".repeat(128)] {
+            assert!(name.parse::<SecretName>().is_ok(), "{name:?} was refused");
+        }
+        for name in ["", "1a", "-a", "a b", "a/b", "ä", "a\0", &"a".repeat(129)] {
+            assert!(name.parse::<SecretName>().is_err(), "{name:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn the_newest_versions_are_kept() {
+        let mut secret = secret();
+        assert_eq!(secret.kept(), 1..=1);
+        for _ in 1..VERSIONS_KEPT {
+            secret = secret.rotated(Timestamp::UNIX_EPOCH);
+        }
+        assert_eq!(secret.kept(), 1..=VERSIONS_KEPT);
+        let next = secret.rotated(Timestamp::UNIX_EPOCH);
+        assert_eq!(next.kept(), 2..=VERSIONS_KEPT + 1);
+        assert_eq!((next.current, next.version), (VERSIONS_KEPT + 1, VERSIONS_KEPT + 1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics(text in "\\PC{0,140}") {
+            if let Ok(name) = text.parse::<SecretName>() {
+                prop_assert_eq!(name.as_str(), text);
+            }
         }
     }
 }

@@ -123,10 +123,46 @@ pub fn replace(
     )
 }
 
-/// Adds the deletion of an application to a transaction.
+/// Adds the deletion of an application to a transaction. It is refused while the application holds anything: whoever adds
+/// something counts it in the same transaction, so the two cannot both commit.
 pub fn delete(transaction: &mut Transaction, scope: &TenantScope, app: &App) {
+    transaction.delete_unused(&contents(scope, app.id), Refusal::NotEmpty("packages or secrets"));
     transaction.remove(&guard(scope, app));
     transaction.delete(&collection(scope).item(app.id), app.version);
+}
+
+/// What an application holds that keeps it from being deleted. Releases are not counted: each needs a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Its packages.
+    Packages,
+    /// Its secrets.
+    Secrets,
+}
+
+impl Content {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Packages => "packages",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
+/// Where it is counted what an application holds: beside its record, which others replace as a whole.
+fn contents(scope: &TenantScope, id: AppId) -> Key {
+    scope.partition(&[&id.to_string(), "contents"]).only()
+}
+
+/// Counts something new that an application holds. The application must still exist.
+pub(crate) fn add_content(transaction: &mut Transaction, scope: &TenantScope, id: AppId, what: Content) {
+    transaction.require(&key(scope, id), "app");
+    transaction.add(&contents(scope, id), vec![(what.as_str().to_owned(), 1)]);
+}
+
+/// Counts that an application holds something no longer.
+pub(crate) fn remove_content(transaction: &mut Transaction, scope: &TenantScope, id: AppId, what: Content) {
+    transaction.add(&contents(scope, id), vec![(what.as_str().to_owned(), -1)]);
 }
 
 /// Reads an application of the tenant.

@@ -38,3 +38,11 @@ pub(crate) fn key_attributes(key: &Key) -> Item {
         ("sk".into(), AttributeValue::S(key.sort().into())),
     ])
 }
+
+/// An item of which only the existence matters.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub(crate) struct Marker {}
+
+impl Record for Marker {
+    const KIND: &'static str = "guard";
+}

@@ -51,6 +51,8 @@ pub(crate) enum WriteAction {
 const ABSENT: &str = "attribute_not_exists(pk)";
 const PRESENT: &str = "attribute_exists(pk)";
 const UNCHANGED: &str = "#version = :expected";
+/// The counters are those of an application's contents.
+const UNUSED: &str = "(attribute_not_exists(packages) OR packages = :zero) AND (attribute_not_exists(secrets) OR secrets = :zero)";
 const ABSENT_OR_OVER: &str = "attribute_not_exists(pk) OR #ttl < :now";
 
 impl Transaction {
@@ -123,6 +125,13 @@ impl Transaction {
     pub fn remove(&mut self, key: &Key) {
         let key = key_attributes(key);
         self.push(WriteAction::Delete { key, condition: None, values: Item::new() }, Refusal::Busy);
+    }
+
+    /// Deletes an item that counts, unless it counts something; `refusal` says what it means if it does.
+    pub fn delete_unused(&mut self, key: &Key, refusal: Refusal) {
+        let key = key_attributes(key);
+        let values = Item::from([(":zero".into(), AttributeValue::N("0".into()))]);
+        self.push(WriteAction::Delete { key, condition: Some(UNUSED), values }, refusal);
     }
 
     /// Demands that an item exists when the transaction commits.
