@@ -21,6 +21,9 @@ def serve():
     sys.argv = ["ministack"]
     from ministack.app import main
 
+    import condition_keys
+
+    condition_keys.install()
     main()
 
 
