@@ -18,6 +18,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     get,
     path = "/v1/api-keys/{key}",
+    operation_id = "read_api_key",
     tag = "identity",
     params(("key" = KeyId, Path)),
     responses(
@@ -40,6 +41,7 @@ async fn read(
 #[utoipa::path(
     delete,
     path = "/v1/api-keys/{key}",
+    operation_id = "revoke_api_key",
     tag = "identity",
     params(("key" = KeyId, Path), ("If-Match" = Option<String>, Header)),
     responses(

@@ -28,6 +28,7 @@ pub struct NewKey {
     /// Permissions, or `*` alone for everything that the owner may.
     scopes: Vec<String>,
     /// From when on the key is refused; never, unless given.
+    #[deserr(default)]
     expires_at: Option<Expiry>,
 }
 
@@ -46,6 +47,7 @@ impl Expiry {
 #[utoipa::path(
     get,
     path = "/v1/api-keys",
+    operation_id = "list_api_keys",
     tag = "identity",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page of keys.", body = Page<wire::ApiKey>))
@@ -64,6 +66,7 @@ async fn list(
 #[utoipa::path(
     post,
     path = "/v1/api-keys",
+    operation_id = "create_api_key",
     tag = "identity",
     request_body = NewKey,
     responses(

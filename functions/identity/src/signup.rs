@@ -36,6 +36,7 @@ pub struct SignUp {
     tenant: NewTenant,
     owner: NewOwner,
     /// The operator's code, where signing up takes one.
+    #[deserr(default)]
     code: Option<String>,
 }
 
@@ -52,6 +53,7 @@ struct NewOwner {
     email: Email,
     name: Name,
     /// At least 8 characters. Kept as an Argon2id hash.
+    #[deserr(default)]
     password: Option<Password>,
 }
 
@@ -96,6 +98,7 @@ pub struct SignedUp {
 #[utoipa::path(
     post,
     path = "/v1/signup",
+    operation_id = "sign_up",
     tag = "identity",
     request_body = SignUp,
     security(()),

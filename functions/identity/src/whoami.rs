@@ -40,6 +40,7 @@ struct PrincipalBody {
 #[utoipa::path(
     get,
     path = "/v1/whoami",
+    operation_id = "who_am_i",
     tag = "identity",
     responses(
         (status = 200, description = "The caller.", body = WhoAmI),

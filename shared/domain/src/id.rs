@@ -29,13 +29,26 @@ pub trait Id: Copy + Ord + fmt::Display + fmt::Debug + FromStr<Err = ParseError>
 
 /// Writes 128 bits as 26 characters of base32, most significant first.
 pub fn encode(uuid: Uuid) -> String {
-    let bits = uuid.as_u128();
-    (0..SUFFIX_LENGTH)
-        .map(|at| {
-            let shift = 5 * (SUFFIX_LENGTH - 1 - at);
-            char::from(ALPHABET[usize::try_from(bits >> shift & 31).unwrap_or_default()])
-        })
-        .collect()
+    Suffix::of(uuid).as_str().to_owned()
+}
+
+/// The base32 of an id without a place on the heap: the decision for a device writes ids on every request.
+struct Suffix([u8; SUFFIX_LENGTH]);
+
+impl Suffix {
+    fn of(uuid: Uuid) -> Self {
+        let mut text = [0; SUFFIX_LENGTH];
+        let mut bits = uuid.as_u128();
+        for place in text.iter_mut().rev() {
+            *place = ALPHABET[usize::try_from(bits & 31).unwrap_or_default()];
+            bits >>= 5;
+        }
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Reads 26 characters of base32. Refuses capitals and the letters that Crockford left out, so that an id has one spelling.
@@ -79,7 +92,8 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}_{}", $prefix, encode(self.0))
+                f.write_str(concat!($prefix, "_"))?;
+                f.write_str(Suffix::of(self.0).as_str())
             }
         }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::environment::credentials::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
@@ -12,14 +12,14 @@ use aws_types::region::Region;
 
 use crate::settings::{Settings, Variable};
 
-/// The configuration that every client starts from. Lambda hands credentials and region to a function in its environment, so
-/// nothing has to be looked up and building this does no IO.
+/// The configuration that every client starts from. Lambda hands credentials and region to a function in its environment, for
+/// as long as the environment lives, so nothing has to be looked up and building this does no IO.
 pub(crate) fn sdk_config(settings: &Settings) -> SdkConfig {
     let region = settings.get(Variable::Region).unwrap_or("us-east-1").to_owned();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials(settings)))
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(
             TimeoutConfig::builder()
@@ -33,6 +33,12 @@ pub(crate) fn sdk_config(settings: &Settings) -> SdkConfig {
         config = config.endpoint_url(endpoint);
     }
     config.build()
+}
+
+fn credentials(settings: &Settings) -> Credentials {
+    let text = |variable| settings.get(variable).unwrap_or_default().to_owned();
+    let session = settings.get(Variable::SessionToken).map(str::to_owned);
+    Credentials::new(text(Variable::AccessKeyId), text(Variable::SecretAccessKey), session, None, "environment")
 }
 
 fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {

@@ -52,6 +52,12 @@ variables! {
     Region = "AWS_REGION";
     /// Another endpoint than AWS's own for every service.
     Endpoint = "AWS_ENDPOINT_URL";
+    /// Id of the access key of the function's role, which the runtime sets.
+    AccessKeyId = "AWS_ACCESS_KEY_ID";
+    /// The secret of that access key.
+    SecretAccessKey = "AWS_SECRET_ACCESS_KEY";
+    /// The session that the access key belongs to.
+    SessionToken = "AWS_SESSION_TOKEN";
 }
 
 /// A variable that is needed and missing.
@@ -60,8 +66,15 @@ variables! {
 pub struct MissingVariable(pub &'static str);
 
 /// The variables that are set.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Settings(BTreeMap<Variable, String>);
+
+impl std::fmt::Debug for Settings {
+    /// Credentials are among the values, so only the names are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys().map(|variable| variable.as_str())).finish()
+    }
+}
 
 impl Settings {
     /// Reads the environment, and fails on the first variable that the function needs and does not have.
