@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
@@ -12,6 +13,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use crate::failure::{Context, Failure, Result};
+
+/// How long a program may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// A program to run. Every run is a process group of its own, which is killed as a whole when the run is given up.
 pub(crate) struct Cmd {
@@ -215,11 +219,18 @@ impl Group {
 }
 
 impl Drop for Group {
+    /// Asks the group to end, then makes it. A test runner needs the asking, because its tests have groups of their own.
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            // An empty group is what we want, so an error here is no news.
-            let _ = kill_process_group(id, Signal::KILL);
+        let Some(id) = self.id else { return };
+        // An empty group is what we want, so an error here is no news.
+        if !self.has_ended() {
+            let _ = kill_process_group(id, Signal::TERM);
+            let asked = Instant::now();
+            while !self.has_ended() && asked.elapsed() < GRACE {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         }
+        let _ = kill_process_group(id, Signal::KILL);
     }
 }
 
