@@ -30,7 +30,7 @@ pub struct Body<T, const LIMIT: usize = 65_536> {
 pub struct Idempotency {
     /// Where its answer is kept.
     pub(crate) place: Key,
-    /// Digest of its body.
+    /// Digest of its body, and of what only its sender knows.
     pub(crate) request: Sha256,
 }
 
@@ -108,7 +108,11 @@ async fn idempotency(
     } else {
         idempotency::key(idempotency::Caller::Anybody, "", &route, &chosen)
     };
-    Ok(Some(Idempotency { place, request: Sha256::of(body) }))
+    // A body may hold a password or another short secret, which a plain digest would let anybody guess who can read the
+    // table. The sender's token and the key that it chose are stored nowhere, so nobody else can make this digest.
+    let token = parts.headers.get(header::AUTHORIZATION).map_or(&[][..], |value| value.as_bytes());
+    let request = Sha256::of_parts(&[token, b"\0", chosen.as_bytes(), b"\0", body]);
+    Ok(Some(Idempotency { place, request }))
 }
 
 /// A check that several fields fail together, or that needs more than one of them: faults with their places.

@@ -1,5 +1,7 @@
 //! Committing a decision together with its answer, so that a request that is sent again is answered again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 use rookery_store::idempotency::{self, AnswerRecord, KEPT_SECONDS, StoredAnswer};
@@ -30,13 +32,23 @@ impl Context {
         idempotency::keep(&mut transaction, &idempotency.place, &record, self.now())?;
         match self.table()?.commit(&transaction).await {
             Ok(()) => Ok(answer),
-            // Whichever condition failed first: if the key is taken now, the other request did the work.
-            Err(StoreError::Refused(refusal)) => match replay(self, idempotency).await? {
-                Some(first) => Ok(first),
-                None => Err(refusal.into()),
-            },
+            Err(StoreError::Refused(refusal)) => self.refuse(Some(idempotency), refusal).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Refuses a request, unless the same request was carried out a moment ago: whichever condition failed first, if the
+    /// idempotency key is taken now, the other request did the work, and its answer is given again.
+    pub async fn refuse(
+        &self,
+        idempotency: Option<&Idempotency>,
+        refusal: Refusal,
+    ) -> Result<Answer, Problem> {
+        let first = match idempotency {
+            Some(idempotency) => replay(self, idempotency).await?,
+            None => None,
+        };
+        first.ok_or_else(|| refusal.into())
     }
 
     /// Remembers that a request which changes nothing was made, so that its key is refused for another body.
@@ -79,6 +91,23 @@ impl Context {
         let body = String::from_utf8(answer.body.to_vec()).map_err(Problem::internal)?;
         Ok(StoredAnswer::Whole { status, headers, body })
     }
+}
+
+/// How often something is decided anew when others change what it rests on at the same time.
+const ATTEMPTS: u32 = 6;
+
+/// Decides and commits, again while others change what is beside the thing that is changed. A change of the thing itself
+/// is the caller's to look at: that conflict is answered.
+pub async fn deciding(attempt: impl AsyncFn() -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    for tried in 1..ATTEMPTS {
+        match attempt().await {
+            Err(Problem::Conflict { code: Problem::OVERTAKEN, .. }) => {
+                tokio::time::sleep(Duration::from_millis(10 << tried)).await;
+            }
+            decided => return decided,
+        }
+    }
+    attempt().await
 }
 
 /// The answer that a request got before, if it was made before. Another body under the same key is a conflict.

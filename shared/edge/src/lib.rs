@@ -20,6 +20,7 @@ mod worker;
 pub use answer::{Answer, IfMatch};
 pub use auth::{Caller, Principal, Scope};
 pub use body::{Body, Empty, Idempotency, Located};
+pub use commit::deciding;
 pub use context::{Context, Fill, Sources};
 pub use meter::Meter;
 pub use params::{Page, Paging, Params};
