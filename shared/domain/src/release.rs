@@ -28,6 +28,7 @@ pub const HISTORY_STEPS: usize = 50;
 /// Where a release stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReleaseState)]
 pub enum State {
     /// Offered to its share of devices.
     Active,
@@ -80,6 +81,16 @@ impl State {
     }
 }
 
+impl FromStr for State {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(ParseError::new(
+            "is not a state of releases: active, paused, concluded, rolled_back or superseded",
+        ))
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -89,6 +100,7 @@ impl fmt::Display for State {
 /// What happens to a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReleaseVerb)]
 pub enum Verb {
     /// It was made.
     Create,
@@ -228,6 +240,7 @@ pub struct PackageRef {
 /// How a release came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = ReleaseKind)]
 pub enum Kind {
     /// Somebody released a package.
     Standard,
@@ -242,6 +255,7 @@ pub enum Kind {
 
 /// One entry of a release's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ReleaseStep)]
 pub struct Step {
     /// When.
     pub at: Timestamp,
