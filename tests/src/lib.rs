@@ -1,4 +1,5 @@
 //! What the tests of this crate share.
 
+pub mod stack;
 pub mod template;
 pub mod world;

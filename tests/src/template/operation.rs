@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rookery_edge::{Kind, Route};
 use serde_json::{Value, json};
 
 use super::{Faults, Function, Stack, items, resources, text, values};
 
 /// Most resources of the root stack. AWS allows 500; the rest is room for a release that replaces some.
 const RESOURCES: usize = 400;
+
+/// Variables that a function may have and can start without.
+const OPTIONAL_VARIABLES: [&str; 3] = ["PUBLIC_BASE_URL", "SIGNUP_CODE_SHA256", "SIGNUPS_PER_HOUR"];
 
 /// Seconds after which the HTTP API gives up on a function.
 const API_TIMEOUT: u64 = 30;
@@ -32,6 +36,34 @@ pub fn every_handler_is_unique(stack: &Stack) -> Faults {
             faults.push(format!("{}: is not named after its handler {handler}", function.id));
         }
     }
+    faults
+}
+
+/// The routes in the code and the functions in the template are the same, and a function has the variables without which its
+/// route does not start.
+pub fn the_code_has_the_same_functions(stack: &Stack, routes: &[Route]) -> Faults {
+    let functions = stack.functions();
+    let mut faults = Faults::new();
+    for function in &functions {
+        let Some(route) = routes.iter().find(|route| route.handler == function.handler()) else {
+            faults.push(format!("{}: no route has the handler {}", function.id, function.handler()));
+            continue;
+        };
+        if matches!(route.kind, Kind::Http(_)) != function.path().is_some() {
+            faults
+                .push(format!("{}: is started by another kind of event than its code expects", function.id));
+        }
+        let given: BTreeSet<&str> = function.variables().collect();
+        let needed: BTreeSet<&str> = route.needs.iter().map(|variable| variable.as_str()).collect();
+        let missing = needed.difference(&given).map(|name| (name, "is missing"));
+        let unknown = given.difference(&needed).filter(|name| !OPTIONAL_VARIABLES.contains(name));
+        for (name, fault) in missing.chain(unknown.map(|name| (name, "is not needed"))) {
+            faults.push(format!("{}: {name} {fault}", function.id));
+        }
+    }
+    let handlers: BTreeSet<&str> = functions.iter().map(Function::handler).collect();
+    let strays = routes.iter().filter(|route| !handlers.contains(route.handler));
+    faults.extend(strays.map(|route| format!("{}: this handler has no function", route.handler)));
     faults
 }
 
