@@ -33,5 +33,10 @@ impl EventRecord {
 
 /// Where an event is stored. Versions are padded so that they sort as text.
 pub fn key(scope: &TenantScope, event: &Event) -> Key {
-    scope.partition(&[&event.aggregate(), "ev"]).item(format_args!("{:012}", event.version))
+    key_of(scope, &event.aggregate(), event.version)
+}
+
+/// Where the event of an aggregate's version is stored.
+pub fn key_of(scope: &TenantScope, aggregate: &str, version: u64) -> Key {
+    scope.partition(&[aggregate, "ev"]).item(format_args!("{version:012}"))
 }

@@ -5,7 +5,9 @@
 //! event of that tenant can make.
 
 pub mod app;
+pub mod audit;
 mod aws;
+pub mod bus;
 pub mod channel;
 pub mod clients;
 pub mod credential;
@@ -20,6 +22,8 @@ pub mod queue;
 pub mod random;
 mod record;
 pub mod release;
+pub mod replay;
+pub mod report;
 pub mod seal;
 pub mod secret;
 pub mod serving;
@@ -28,6 +32,7 @@ pub mod signing;
 mod table;
 pub mod tenant;
 mod transaction;
+pub mod usage;
 
 pub use clients::Clients;
 pub use key::{Key, Partition, TenantScope};

@@ -62,6 +62,10 @@ impl Table {
         Self { client, name: name.into() }
     }
 
+    pub(crate) fn client(&self) -> (&Client, &str) {
+        (&self.client, &self.name)
+    }
+
     /// Reads an item, as of the last write.
     pub async fn get<R: Record>(&self, key: &Key) -> Result<Option<R>, StoreError> {
         self.read(key, true).await
@@ -273,7 +277,7 @@ fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>, transaction: &Tran
 }
 
 /// Waits 20 ms, 40 ms, … with jitter, so that two writers that met do not meet again.
-async fn back_off(attempt: u32) {
+pub(crate) async fn back_off(attempt: u32) {
     let base = 20_u64 << attempt.min(5);
     let jitter = u64::from(crate::random::byte()) * base / 256;
     tokio::time::sleep(Duration::from_millis(base + jitter)).await;

@@ -42,10 +42,27 @@ pub(crate) struct Write {
 
 #[derive(Debug, Clone)]
 pub(crate) enum WriteAction {
-    Put { item: Item, condition: Option<&'static str>, values: Item },
-    Delete { key: Item, condition: Option<&'static str>, values: Item },
-    Check { key: Item, condition: &'static str },
-    Add { key: Item, amounts: Vec<(String, i64)>, condition: Option<&'static str>, values: Item },
+    Put {
+        item: Item,
+        condition: Option<&'static str>,
+        values: Item,
+    },
+    Delete {
+        key: Item,
+        condition: Option<&'static str>,
+        values: Item,
+    },
+    Check {
+        key: Item,
+        condition: &'static str,
+    },
+    Add {
+        key: Item,
+        amounts: Vec<(String, i64)>,
+        texts: Vec<(&'static str, String)>,
+        condition: Option<&'static str>,
+        values: Item,
+    },
 }
 
 const ABSENT: &str = "attribute_not_exists(pk)";
@@ -53,6 +70,7 @@ const PRESENT: &str = "attribute_exists(pk)";
 const UNCHANGED: &str = "#version = :expected";
 /// The counters are those of an application's contents.
 const UNUSED: &str = "(attribute_not_exists(packages) OR packages = :zero) AND (attribute_not_exists(secrets) OR secrets = :zero)";
+const COUNTED: &str = "#count = :expected";
 const ABSENT_OR_OVER: &str = "attribute_not_exists(pk) OR #ttl < :now";
 
 impl Transaction {
@@ -142,7 +160,40 @@ impl Transaction {
     /// Adds to number attributes, making item and attributes where they are missing.
     pub fn add(&mut self, key: &Key, amounts: Vec<(String, i64)>) {
         let key = key_attributes(key);
-        self.push(WriteAction::Add { key, amounts, condition: None, values: Item::new() }, Refusal::Busy);
+        self.push(
+            WriteAction::Add { key, amounts, texts: Vec::new(), condition: None, values: Item::new() },
+            Refusal::Busy,
+        );
+    }
+
+    /// As [`Transaction::add`] to one attribute, `count`, and notes texts beside it that say what is counted.
+    pub fn count(&mut self, key: &Key, amount: i64, texts: Vec<(&'static str, String)>) {
+        let key = key_attributes(key);
+        let amounts = vec![("count".to_owned(), amount)];
+        self.push(
+            WriteAction::Add { key, amounts, texts, condition: None, values: Item::new() },
+            Refusal::Busy,
+        );
+    }
+
+    /// Sets the attribute `count` of a counter that must still stand at what was read; without a value the counter goes.
+    pub fn recount(&mut self, key: &Key, before: Option<u64>, after: Option<u64>) {
+        let key = key_attributes(key);
+        let (condition, values) = match before {
+            Some(before) => (COUNTED, expected_version(before)),
+            None => (ABSENT, Item::new()),
+        };
+        let condition = Some(condition);
+        let action = match after {
+            Some(after) => {
+                let difference = i128::from(after) - i128::from(before.unwrap_or(0));
+                let amount = i64::try_from(difference).unwrap_or(i64::MAX);
+                let amounts = vec![("count".to_owned(), amount)];
+                WriteAction::Add { key, amounts, texts: Vec::new(), condition, values }
+            }
+            None => WriteAction::Delete { key, condition, values },
+        };
+        self.push(action, Refusal::Stale);
     }
 
     /// Takes a value that must be unique among its siblings: a name within a parent, say.
@@ -158,6 +209,10 @@ impl Transaction {
     /// Records what the transaction makes happen.
     pub fn event(&mut self, scope: &TenantScope, event: &Event) -> Result<(), StoreError> {
         self.create(&history::key(scope, event), &history::EventRecord::from_event(event)?, Refusal::Stale)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
     }
 
     pub(crate) fn push(&mut self, action: WriteAction, refusal: Refusal) {
@@ -184,7 +239,7 @@ impl WriteAction {
         // DynamoDB refuses an empty map of values and a name that no expression uses.
         let given = |values: &Item| (!values.is_empty()).then(|| values.clone());
         let names = |condition: Option<&str>| {
-            let name = ["version", "ttl"]
+            let name = ["version", "ttl", "count"]
                 .into_iter()
                 .find(|name| condition.is_some_and(|text| text.contains(&format!("#{name} "))))?;
             Some(HashMap::from([(format!("#{name}"), name.to_owned())]))
@@ -219,7 +274,7 @@ impl WriteAction {
                     .build()
                     .map_err(malformed)?,
             ),
-            Self::Add { key, amounts, condition, values } => {
+            Self::Add { key, amounts, texts, condition, values } => {
                 let mut update = Update::builder()
                     .table_name(table)
                     .set_key(Some(key.clone()))
@@ -234,15 +289,21 @@ impl WriteAction {
                             AttributeValue::N(amount.to_string()),
                         );
                 }
+                let mut expression = format!("ADD {}", terms.join(", "));
+                for (at, (name, text)) in texts.iter().enumerate() {
+                    expression.push_str(if at == 0 { " SET " } else { ", " });
+                    expression.push_str(&format!("#t{at} = :t{at}"));
+                    update = update
+                        .expression_attribute_names(format!("#t{at}"), *name)
+                        .expression_attribute_values(format!(":t{at}"), AttributeValue::S(text.clone()));
+                }
+                for (placeholder, name) in names(*condition).into_iter().flatten() {
+                    update = update.expression_attribute_names(placeholder, name);
+                }
                 for (name, value) in values {
                     update = update.expression_attribute_values(name, value.clone());
                 }
-                item.update(
-                    update
-                        .update_expression(format!("ADD {}", terms.join(", ")))
-                        .build()
-                        .map_err(malformed)?,
-                )
+                item.update(update.update_expression(expression).build().map_err(malformed)?)
             }
         }
         .build())
