@@ -2,8 +2,7 @@
 
 use std::io::IsTerminal;
 
-use crate::command::Cmd;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::project::Project;
 use crate::python::Python;
 
@@ -18,24 +17,20 @@ pub(crate) async fn run(project: &Project, config_env: &str) -> Result<()> {
         ));
     }
     let python = Python::prepare(project).await?;
-    let has = |program: &str, arguments: &[&str], sentence: &str| {
-        Cmd::new(program).args(arguments).or_missing(sentence).succeeds()
-    };
-    let no_cargo_lambda = "cargo-lambda is missing; install it with `pip install cargo-lambda`.";
-    if !has("cargo-lambda", &["lambda", "--version"], no_cargo_lambda).await? {
-        return Err(Failure::new(no_cargo_lambda));
-    }
-    let no_zig = "zig is missing, which cargo-lambda links with; install it with `pip install ziglang`.";
-    if !has("zig", &["version"], no_zig).await.unwrap_or(false)
-        && !has("python3", &["-m", "ziglang", "version"], no_zig).await?
-    {
-        return Err(Failure::new(no_zig));
-    }
     if !python.script("caller_identity.py").passes().await? {
         return Err(Failure::new(NO_CREDENTIALS));
     }
+    let tools = Python::build_tools(project).await?;
+    let callers = std::env::var_os("PATH").unwrap_or_default();
+    let path = [python.programs(), tools.programs()].into_iter().chain(std::env::split_paths(&callers));
+    let path = std::env::join_paths(path).context(|| "Joining PATH".into())?;
     let sam = |command: &str| {
-        python.command("sam").arg(command).args(["--config-env", config_env]).directory(project.root())
+        python
+            .command("sam")
+            .env("PATH", &path)
+            .arg(command)
+            .args(["--config-env", config_env])
+            .directory(project.root())
     };
     if !sam("build").converse().await? {
         return Err(Failure::new("`sam build` failed; mend what it says above."));

@@ -1,8 +1,9 @@
-//! The Python environment that holds the local cloud and the SAM CLI, at the versions and hashes of
-//! `infra/local/requirements.txt`.
+//! The Python environments that hold the local cloud and the tools for AWS, at the versions and hashes of the
+//! requirements in `infra/local`.
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -23,11 +24,33 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// The environment, made first when it is missing or out of date.
+    /// The local cloud and the SAM CLI.
     pub(crate) async fn prepare(project: &Project) -> Result<Self> {
-        let requirements = project.infra_local().join("requirements.txt");
+        Self::up_to_date(project, "venv", "requirements.txt").await
+    }
+
+    /// What `sam build` calls to build for Amazon Linux: cargo-lambda, and zig to link with.
+    pub(crate) async fn build_tools(project: &Project) -> Result<Self> {
+        let tools = Self::up_to_date(project, "build-tools", "requirements-build.txt").await?;
+        // The package has zig as a Python module only, and cargo-lambda looks for it in PATH.
+        let zig = tools.programs().join("zig");
+        if !zig.exists() {
+            let found = tools
+                .command("python")
+                .args(["-c", "import json, ziglang; print(json.dumps(ziglang.__path__[0] + '/zig'))"])
+                .json("Looking for zig")
+                .await?;
+            symlink(found.as_str().unwrap_or_default(), &zig)
+                .context(|| format!("Linking {}", zig.display()))?;
+        }
+        Ok(tools)
+    }
+
+    /// The environment of that name, made first when it is missing or older than its requirements.
+    async fn up_to_date(project: &Project, name: &str, requirements: &str) -> Result<Self> {
+        let requirements = project.infra_local().join(requirements);
         let wanted = fs::read(&requirements).context(|| format!("Reading {}", requirements.display()))?;
-        let python = Self { venv: project.local().join("venv"), scripts: project.infra_local() };
+        let python = Self { venv: project.local().join(name), scripts: project.infra_local() };
         // A copy of the requirements is written last, so that a half-made environment is never taken for a good one.
         let stamp = python.venv.join("requirements.txt");
         if fs::read(&stamp).is_ok_and(|have| have == wanted) {
@@ -39,7 +62,7 @@ impl Python {
     }
 
     async fn make(&self, project: &Project, requirements: &Path) -> Result<()> {
-        let phase = Phase::start("Preparing the Python environment");
+        let phase = Phase::start("Installing the Python packages");
         fs::create_dir_all(project.local()).context(|| format!("Creating {}", project.local().display()))?;
         let log = project.local().join("venv.log");
         let answer = Cmd::new("python3")
@@ -71,7 +94,7 @@ impl Python {
 
     /// A program of the environment.
     pub(crate) fn command(&self, name: &str) -> Cmd {
-        Cmd::new(self.venv.join("bin").join(name))
+        Cmd::new(self.programs().join(name))
             .env("PATH", self.search_path())
             .env("PYTHONUNBUFFERED", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -93,8 +116,13 @@ impl Python {
         self.script(script).args(args).envs(env).input(input.to_string()).json(&format!("`{script}`")).await
     }
 
+    /// Where its programs are.
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.venv.join("bin")
+    }
+
     fn search_path(&self) -> OsString {
-        let mut path = OsString::from(self.venv.join("bin"));
+        let mut path = OsString::from(self.programs());
         if let Some(rest) = std::env::var_os("PATH") {
             path.push(":");
             path.push(rest);
