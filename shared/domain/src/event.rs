@@ -157,7 +157,7 @@ pub struct Event {
     pub action: Action,
     /// To what.
     pub resource: Resource,
-    /// The resource's version after it; 1 for a denied attempt.
+    /// The resource's version after it; 1 for a denied attempt, 0 for a use that changed nothing.
     pub version: u64,
     /// When.
     pub at: Timestamp,
@@ -176,11 +176,12 @@ pub struct Event {
 }
 
 impl Event {
-    /// The aggregate whose history the event belongs to. A denied attempt changes no resource and is a history of its own.
+    /// The aggregate whose history the event belongs to. What changes no resource, a denied attempt or a mere use, is a
+    /// history of its own.
     pub fn aggregate(&self) -> String {
         match self.outcome {
-            Outcome::Allowed => self.resource.id.clone(),
-            Outcome::Denied => self.id.to_string(),
+            Outcome::Allowed if self.version > 0 => self.resource.id.clone(),
+            Outcome::Allowed | Outcome::Denied => self.id.to_string(),
         }
     }
 }

@@ -51,6 +51,34 @@ impl fmt::Display for SecretName {
 
 crate::text::text_type!(SecretName, format = r"^[A-Za-z_][A-Za-z0-9_.\-]{0,127}$");
 
+/// What a secret keeps: 1 to [`VALUE_LENGTH`] bytes of text. It is never serialised and never shown, not even for debugging.
+#[derive(Clone, PartialEq, Eq, deserr::Deserr, utoipa::ToSchema)]
+#[deserr(try_from(String) = SecretValue::parse -> ParseError)]
+#[schema(value_type = String, format = Password, min_length = 1, max_length = 65_536)]
+pub struct SecretValue(String);
+
+impl SecretValue {
+    /// Accepts a value that is neither empty nor too long.
+    pub fn parse(text: String) -> Result<Self, ParseError> {
+        match text.len() {
+            0 => Err(ParseError::new("is empty")),
+            1..=VALUE_LENGTH => Ok(Self(text)),
+            _ => Err(ParseError::new("is longer than 65536 bytes of UTF-8")),
+        }
+    }
+
+    /// The value itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(…)")
+    }
+}
+
 /// A secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
@@ -126,6 +154,14 @@ mod tests {
         for name in ["", "1a", "-a", "a b", "a/b", "ä", "a\0", &"a".repeat(129)] {
             assert!(name.parse::<SecretName>().is_err(), "{name:?} was accepted");
         }
+    }
+
+    #[test]
+    fn values_have_bounds_and_are_not_shown() {
+        assert!(SecretValue::parse(String::new()).is_err());
+        assert!(SecretValue::parse("ä".repeat(VALUE_LENGTH / 2)).is_ok());
+        assert!(SecretValue::parse("ä".repeat(VALUE_LENGTH / 2 + 1)).is_err());
+        assert_eq!(format!("{:?}", SecretValue::parse("hunter2".to_owned()).unwrap()), "SecretValue(…)");
     }
 
     #[test]

@@ -98,7 +98,9 @@ const ATTEMPTS: u32 = 6;
 
 /// Decides and commits, again while others change what is beside the thing that is changed. A change of the thing itself
 /// is the caller's to look at: that conflict is answered.
-pub async fn deciding(attempt: impl AsyncFn() -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+pub async fn deciding<F: Future<Output = Result<Answer, Problem>>>(
+    attempt: impl Fn() -> F,
+) -> Result<Answer, Problem> {
     for tried in 1..ATTEMPTS {
         match attempt().await {
             Err(Problem::Conflict { code: Problem::OVERTAKEN, .. }) => {

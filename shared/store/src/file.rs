@@ -25,8 +25,8 @@ fn key(scope: &TenantScope, sha256: Sha256) -> Key {
     scope.partition(&["file"]).item(sha256)
 }
 
-/// Adds a new file to a transaction. It is refused as repeated when the file has a record already, so that whoever writes
-/// the record is the one who counts its bytes.
+/// Adds a new file to a transaction. It is refused as [`Refusal::Overtaken`] when the file has a record by now, so that
+/// whoever writes the record is the one who counts its bytes.
 pub fn create(
     transaction: &mut Transaction,
     scope: &TenantScope,
@@ -35,7 +35,7 @@ pub fn create(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let record = FileRecord { sha256, size, created_at: at };
-    transaction.create(&key(scope, sha256), &record, Refusal::Repeated)
+    transaction.create(&key(scope, sha256), &record, Refusal::Overtaken)
 }
 
 /// Which of these files the tenant has, with their sizes.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine as _;
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
-use rookery_domain::package::{FileSize, Upload};
+use rookery_domain::package::{ContentType, FileSize, Upload};
 
 use crate::{Clients, StoreError, TenantScope, Variable};
 
@@ -92,6 +93,34 @@ impl<'a> Objects<'a> {
         })
     }
 
+    /// Presigns the download of a file, which S3 then serves as this type and as immutable. Makes no request.
+    pub async fn presign_download(
+        &self,
+        scope: &TenantScope,
+        file: Sha256,
+        content_type: &ContentType,
+        good_for: Duration,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let unsigned = |source| StoreError::corrupt("presigned download", source);
+        let terms = PresigningConfig::builder()
+            .start_time(SystemTime::from(now))
+            .expires_in(good_for)
+            .build()
+            .map_err(|source| unsigned(source.to_string()))?;
+        let request = self
+            .client
+            .get_object()
+            .bucket(self.bucket)
+            .key(key(scope, file))
+            .response_content_type(content_type.as_str())
+            .response_cache_control("private, max-age=31536000, immutable")
+            .presigned(terms)
+            .await
+            .map_err(|source| StoreError::corrupt("presigned download", source))?;
+        Ok(request.uri().to_owned())
+    }
+
     /// Which of these files S3 holds, with their sizes. Counts only what S3 itself found to have this SHA-256.
     pub async fn confirm(
         &self,
@@ -117,7 +146,7 @@ impl<'a> Objects<'a> {
             .await;
         let head = match answer {
             Ok(head) => head,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => {
                 return Ok(None);
             }
             Err(source) => return Err(StoreError::unavailable("HeadObject", source)),

@@ -131,13 +131,16 @@ pub fn replace(transaction: &mut Transaction, before: &Serving, after: &Serving)
     transaction.follow(&key, &ServingRecord::new(after)?, before.version)
 }
 
-/// Adds new platforms of an app to everything that its channels offer. `servings` are all of the app's.
+/// Adds new platforms of an app to everything that its channels offer. `servings` are all of the app's. A channel that is
+/// made at the same time, with the platforms of before, makes the transaction fail, or fails.
 pub fn set_platforms(
     transaction: &mut Transaction,
+    served: &ServedApp,
     servings: &[Serving],
     platforms: &[Platform],
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    replace_app(transaction, served, &ServedApp { version: served.version + 1, ..served.clone() })?;
     servings.iter().try_for_each(|serving| {
         replace(transaction, serving, &serving.with_platforms(platforms.to_vec(), at))
     })

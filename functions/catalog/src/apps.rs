@@ -1,0 +1,119 @@
+//! `/v1/apps`: listing and creating applications.
+
+use axum::extract::State;
+use deserr::Deserr;
+use rookery_domain::app::{self, App, AppKey, Platform};
+use rookery_domain::event::{Resource, changes};
+use rookery_domain::fault::Faults;
+use rookery_domain::id::ProjectId;
+use rookery_domain::permission::right;
+use rookery_domain::signup::Project;
+use rookery_domain::text::Name;
+use rookery_edge::{Answer, Body, Context, Document, Located as _, Page, Params, Problem, Scope};
+use rookery_store::{TenantScope, Transaction, channel, signing, tenant};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body;
+
+/// The route.
+pub fn router() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(list, create))
+}
+
+/// An application to be made.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub struct NewApp {
+    name: Name,
+    /// Where it runs: 1 to 16 platforms.
+    platforms: Vec<Platform>,
+    /// The project that it belongs to; the tenant's default project, unless given.
+    #[deserr(default)]
+    project_id: Option<ProjectId>,
+}
+
+/// List the tenant's applications, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/apps",
+    operation_id = "list_apps",
+    tag = "catalog",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page of applications.", body = Page<body::App>))
+)]
+async fn list(
+    State(context): State<Context>,
+    scope: Scope<right::AppList>,
+    params: Params,
+) -> Result<Answer, Problem> {
+    let (slice, paging) = params.paging(&scope.tenant)?;
+    let listed = rookery_store::app::list(context.table()?, &scope.tenant, slice).await?;
+    Answer::ok(&paging.page(listed, body::App::from))
+}
+
+/// Create an application, with a signing key and the channel `production`.
+///
+/// The private half of the signing key is sealed and never leaves the platform. The app key is public: it is what devices name
+/// the application by.
+#[utoipa::path(
+    post,
+    path = "/v1/apps",
+    operation_id = "create_app",
+    tag = "catalog",
+    request_body = NewApp,
+    responses(
+        (status = 201, description = "Created.", body = body::App),
+        (status = 409, description = "The project has an application of this name.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn create(
+    State(context): State<Context>,
+    scope: Scope<right::AppCreate>,
+    Body { value, idempotency }: Body<NewApp>,
+) -> Result<Answer, Problem> {
+    let platforms = app::platforms(value.platforms).at("/platforms")?;
+    let project = project(&context, &scope.tenant, value.project_id).await?;
+    let (id, now) = (context.new_id(), context.now());
+    let key = signing::generate(&context.sealer(), &scope.tenant, id, now).await?;
+    let app = App {
+        id,
+        ancestors: project.ancestors,
+        name: value.name,
+        platforms,
+        app_key: AppKey::from_random(u128::from_be_bytes(context.random())),
+        signing_keys: vec![key.public.clone()],
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+
+    let body = body::App::from(app.clone());
+    let changed = changes(&serde_json::Value::Null, &body);
+    let event = scope.event(&context, Resource::new("app", app.id), app.version, changed);
+    let mut transaction = Transaction::new();
+    rookery_store::app::create(&mut transaction, &scope.tenant, &app, &[key])?;
+    channel::open_app(&mut transaction, &scope.tenant, &app)?;
+    transaction.event(&scope.tenant, &event)?;
+    let answer = Answer::created(format!("/v1/apps/{}", app.id), &body)?.version(app.version);
+    context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
+}
+
+/// The project that an application is made in.
+async fn project(
+    context: &Context,
+    scope: &TenantScope,
+    wanted: Option<ProjectId>,
+) -> Result<Project, Problem> {
+    let table = context.table()?;
+    match wanted {
+        Some(id) => tenant::find_project(table, scope, id)
+            .await?
+            .ok_or_else(|| Problem::invalid("/project_id", "is not a project of this tenant")),
+        None => tenant::default_project(table, scope)
+            .await?
+            .ok_or_else(|| Problem::internal("the tenant has no project")),
+    }
+}
