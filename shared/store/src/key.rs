@@ -32,6 +32,11 @@ impl TenantScope {
         Self(tenant)
     }
 
+    /// The scope of the tenant whose app a device named by its public key, for the files that were released to its devices.
+    pub const fn of_served(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// Whose scope it is.
     pub const fn tenant(&self) -> TenantId {
         self.0
