@@ -7,6 +7,7 @@ pub mod file;
 pub mod manifest;
 pub mod rendered;
 pub mod reports;
+pub mod reports_worker;
 mod shelf;
 pub mod update;
 
@@ -30,6 +31,7 @@ pub const ROUTES: &[Route] = &[
         needs: &[Table, ReportsQueue, UsageQueue, ServingCacheSeconds],
         kind: Kind::Http(reports::router),
     },
+    Route { handler: "reports-worker", needs: &[Table], kind: Kind::Queue(reports_worker::work) },
 ];
 
 /// For how long what may change is kept in memory, and with that how soon a change reaches devices: 5 seconds unless

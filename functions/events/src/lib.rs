@@ -1,6 +1,11 @@
-//! The events area.
+//! Events: passing what the table's stream tells on to the bus.
 
-use rookery_edge::Route;
+mod record;
+pub mod relay;
+
+use rookery_edge::{Kind, Route};
+use rookery_store::Variable::{EventBus, RelayFailures};
 
 /// The functions of this area.
-pub const ROUTES: &[Route] = &[];
+pub const ROUTES: &[Route] =
+    &[Route { handler: "relay", needs: &[EventBus, RelayFailures], kind: Kind::Other(relay::relay) }];

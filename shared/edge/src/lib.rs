@@ -18,6 +18,7 @@ pub mod wire;
 mod worker;
 
 pub use answer::{Answer, IfMatch};
+pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 pub use auth::{Caller, Principal, Scope};
 pub use body::{Body, Empty, Idempotency, Located};
 pub use commit::deciding;
@@ -26,6 +27,5 @@ pub use meter::Meter;
 pub use params::{Page, Paging, Params};
 pub use problem::{Document, Problem};
 pub use request::{BaseUrl, RequestFacts, chain, finish};
-pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 pub use serve::{Boxed, Kind, Route, http_router, run};
 pub use worker::{Message, WorkerError, handle_batch, handle_together};

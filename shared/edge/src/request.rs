@@ -141,7 +141,7 @@ fn documented(response: Response, path: &str, request_id: &str) -> Response {
 }
 
 /// An error with all of its sources, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -35,6 +35,57 @@ impl WorkerError {
     }
 }
 
+/// Deals with the messages of a batch together where that is cheaper: `read` reads each by itself, `handle` gets all that could
+/// be read. If that fails, each is handled alone, so that no message suffers from another one; `handle` must therefore do no
+/// harm when it gets again what it dealt with before.
+pub async fn handle_together<T, R, F, Fut>(batch: SqsEvent, read: R, handle: F) -> SqsBatchResponse
+where
+    T: Clone,
+    R: Fn(&Message) -> Result<T, WorkerError>,
+    F: Fn(Vec<T>) -> Fut,
+    Fut: Future<Output = Result<(), WorkerError>>,
+{
+    let mut response = SqsBatchResponse::default();
+    let mut readable = Vec::new();
+    for record in batch.records {
+        let message = message(record);
+        match read(&message) {
+            Ok(content) => readable.push((message.id, content)),
+            Err(error) => report(&mut response, message.id, &error),
+        }
+    }
+    if readable.is_empty() {
+        return response;
+    }
+    let together = readable.iter().map(|(_, content)| content.clone()).collect();
+    let Err(error) = handle(together).await else {
+        return response;
+    };
+    tracing::warn!(
+        messages = readable.len(),
+        error.chain = chain(&error),
+        "messages failed together; each is tried alone"
+    );
+    for (id, content) in readable {
+        if let Err(error) = handle(vec![content]).await {
+            report(&mut response, id, &error);
+        }
+    }
+    response
+}
+
+fn message(record: SqsMessage) -> Message {
+    let SqsMessage { message_id, body, .. } = record;
+    Message { id: message_id.unwrap_or_default(), body: body.unwrap_or_default() }
+}
+
+fn report(response: &mut SqsBatchResponse, id: String, error: &WorkerError) {
+    tracing::error!(message.id = id, error.chain = chain(error), "message failed; it goes back to the queue");
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = id;
+    response.batch_item_failures.push(failure);
+}
+
 /// Deals with the messages of a batch one after the other, and answers which of them failed.
 pub async fn handle_batch<F, Fut>(batch: SqsEvent, handle: F) -> SqsBatchResponse
 where
@@ -43,17 +94,11 @@ where
 {
     let mut response = SqsBatchResponse::default();
     for record in batch.records {
-        let SqsMessage { message_id, body, .. } = record;
-        let id = message_id.unwrap_or_default();
-        let message = Message { id: id.clone(), body: body.unwrap_or_default() };
+        let message = message(record);
+        let id = message.id.clone();
         let span = tracing::info_span!("message", message.id = id);
-        if let Err(error) = handle(message).instrument(span.clone()).await {
-            span.in_scope(|| {
-                tracing::error!(error.chain = chain(&error), "message failed; it goes back to the queue");
-            });
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            response.batch_item_failures.push(failure);
+        if let Err(error) = handle(message).instrument(span).await {
+            report(&mut response, id, &error);
         }
     }
     response

@@ -54,7 +54,7 @@ pub async fn is_release_of(
     id: ReleaseId,
 ) -> Result<bool, StoreError> {
     let key = scope.partition(&[&app.to_string(), "release"]).item(id);
-    Ok(table.glance::<KnownRelease>(&key).await?.is_some())
+    Ok(table.get::<KnownRelease>(&key).await?.is_some())
 }
 
 /// What identifies a report: each counts once.

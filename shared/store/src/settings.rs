@@ -34,6 +34,8 @@ variables! {
     EventBus = "EVENT_BUS_NAME";
     /// Queue of device reports.
     ReportsQueue = "REPORTS_QUEUE_URL";
+    /// Queue of what the relay could not pass on.
+    RelayFailures = "RELAY_FAILURES_URL";
     /// Queue of usage.
     UsageQueue = "USAGE_QUEUE_URL";
     /// Who may sign up: `open`, `code` or `closed`.

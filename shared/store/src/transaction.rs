@@ -290,12 +290,15 @@ impl WriteAction {
                         );
                 }
                 let mut expression = format!("ADD {}", terms.join(", "));
+                let mut labels = Vec::with_capacity(texts.len());
                 for (at, (name, text)) in texts.iter().enumerate() {
-                    expression.push_str(if at == 0 { " SET " } else { ", " });
-                    expression.push_str(&format!("#t{at} = :t{at}"));
+                    labels.push(format!("#t{at} = :t{at}"));
                     update = update
                         .expression_attribute_names(format!("#t{at}"), *name)
                         .expression_attribute_values(format!(":t{at}"), AttributeValue::S(text.clone()));
+                }
+                if !labels.is_empty() {
+                    expression = format!("{expression} SET {}", labels.join(", "));
                 }
                 for (placeholder, name) in names(*condition).into_iter().flatten() {
                     update = update.expression_attribute_names(placeholder, name);

@@ -185,11 +185,11 @@ async fn remove_foreign(
         let page = table.list::<EntryRecord>(&entries(scope), slice).await?;
         for record in page.items {
             let id = record.clone().read()?.event.id;
+            if logged.contains(&id) {
+                continue;
+            }
             // The log may have grown since it was walked.
-            let row: Option<LogRecord> = match logged.contains(&id) {
-                true => continue,
-                false => table.get(&row(scope, record.seq)).await?,
-            };
+            let row: Option<LogRecord> = table.get(&row(scope, record.seq)).await?;
             if row.is_some_and(|row| row.event_id == id) {
                 continue;
             }
