@@ -14,6 +14,8 @@ use crate::stack::{Build, Bundle};
 
 /// A deployed stack on a running local cloud. Everything ends with this value; [`Local::stop`] ends it in good order.
 pub(crate) struct Local<'a> {
+    /// First, because fields end in their order, and nobody shall be told about a stack that is being ended.
+    published: Option<Published>,
     project: &'a Project,
     python: Python,
     directory: PathBuf,
@@ -21,7 +23,6 @@ pub(crate) struct Local<'a> {
     cloud: Cloud,
     deployed: Bundle,
     description: Value,
-    published: Option<Published>,
 }
 
 /// What changed since the last deployment.
