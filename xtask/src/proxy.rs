@@ -137,3 +137,63 @@ async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Resp
 fn unavailable(why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], format!("{why}\n")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use http::HeaderMap;
+
+    use super::*;
+
+    /// Answers with what arrived: the target in a header, the bytes of `x-many` and the body in the body.
+    async fn echo(request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let mut headers = HeaderMap::new();
+        headers.append("x-target", parts.uri.to_string().parse().unwrap());
+        headers.append("x-host", parts.headers[header::HOST].clone());
+        for value in parts.headers.get_all("x-many") {
+            headers.append("set-cookie", value.clone());
+        }
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        (StatusCode::IM_A_TEAPOT, headers, body).into_response()
+    }
+
+    #[tokio::test]
+    async fn a_message_arrives_as_it_was_sent() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let cloud = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(echo)).await });
+        let proxy = Proxy::start(Some(0)).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/v1/a%20b%2Fc?x=1&y=%20%26&x=2", proxy.base_url());
+        let send = async || {
+            let request = client.patch(&url).header("x-many", "1").header("x-many", "2");
+            request.body(vec![0, 159, 146, 150, 255]).send().await.unwrap()
+        };
+
+        let early = send().await;
+        assert_eq!(early.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+        proxy.serve(&format!("http://{cloud}"), "abc");
+        let answer = send().await;
+        assert_eq!(answer.status(), StatusCode::IM_A_TEAPOT);
+        assert_eq!(
+            answer.headers()["x-target"],
+            "/_aws/execute-api/abc/$default/v1/a%20b%2Fc?x=1&y=%20%26&x=2"
+        );
+        assert_eq!(answer.headers()["x-host"], cloud.to_string());
+        let many: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+        assert_eq!(many, ["1", "2"]);
+        assert_eq!(answer.bytes().await.unwrap(), &[0, 159, 146, 150, 255][..]);
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let Err(Failure::Told(sentence)) = Proxy::start(Some(port)).await else {
+            panic!("the port is taken");
+        };
+        assert!(sentence.contains(&port.to_string()) && sentence.contains("--port"), "{sentence}");
+    }
+}
