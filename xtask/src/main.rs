@@ -3,6 +3,7 @@
 mod bench;
 mod cloud;
 mod command;
+mod demo;
 mod deploy;
 mod dev;
 mod failure;
@@ -33,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Play the main job on a local cloud: release an app to a thousand devices, and show what that leaves behind
+    Demo(demo::DemoArgs),
     /// Keep the stack up on a local cloud and redeploy it when sources change
     Dev {
         /// Port of the base URL [default: the first free one from 8480 on]
@@ -81,6 +84,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<()> {
     let project = Project::find().await?;
     match command {
+        Command::Demo(args) => demo::run(&project, args).await,
         Command::Dev { port } => dev::run(&project, port).await,
         Command::Test { fast } => test::run(&project, fast).await,
         Command::Bench(args) => bench::run(&project, args).await,

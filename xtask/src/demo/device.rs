@@ -23,7 +23,10 @@ pub(crate) struct Downloaded {
 pub(crate) async fn download(http: &Http, signing_keys: &Value, update: &Value) -> Result<Downloaded> {
     let manifest = http.fetch(&text(update, "/signature/manifest_url")?).await?.expect(200)?;
     let manifest_sha256 = sha256(&manifest.body);
-    check(manifest_sha256 == text(update, "/signature/manifest_sha256")?, "the manifest has another SHA-256")?;
+    check(
+        manifest_sha256 == text(update, "/signature/manifest_sha256")?,
+        "the manifest has another SHA-256",
+    )?;
     verify(&manifest.body, &update["signature"], signing_keys)?;
 
     let manifest = manifest.json()?;
@@ -66,7 +69,9 @@ fn check(holds: bool, fault: &str) -> Result<()> {
 }
 
 fn not_as_signed(fault: &str) -> Failure {
-    Failure::new(format!("A device refuses the update, as it should: {fault}; see what the catalog area signed."))
+    Failure::new(format!(
+        "A device refuses the update, as it should: {fault}; see what the catalog area signed."
+    ))
 }
 
 impl Downloaded {

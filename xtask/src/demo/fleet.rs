@@ -83,8 +83,7 @@ impl Fleet {
     async fn ask_as(&self, device: &Device) -> Result<Option<Value>> {
         let Device { id, platform, runs } = device;
         let current = runs.as_ref().map_or_else(String::new, |release| format!("&current={release}"));
-        let path =
-            format!("/v1/device/{}/update?platform={platform}&device_id={id}{current}", self.app_key);
+        let path = format!("/v1/device/{}/update?platform={platform}&device_id={id}{current}", self.app_key);
         let answer = self.http.call(Method::GET, &path, None, None).await?;
         match answer.status {
             200 => Ok(Some(answer.json()?)),

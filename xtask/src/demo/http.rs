@@ -102,7 +102,8 @@ impl Answer {
             Some(detail) => detail.to_owned(),
             None => String::from_utf8_lossy(&self.body).chars().take(200).collect(),
         };
-        let faults = problem["errors"].as_array().map_or_else(String::new, |_| format!(" {}", problem["errors"]));
+        let faults =
+            problem["errors"].as_array().map_or_else(String::new, |_| format!(" {}", problem["errors"]));
         let request = problem["request_id"].as_str().unwrap_or("unknown");
         Failure::new(format!(
             "{} answered {} instead of {wanted} ({said}{faults}); look for request {request} in the logs of the functions.",
@@ -111,7 +112,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body).context(|| format!("{} answered something that is not JSON", self.what))
+        serde_json::from_slice(&self.body)
+            .context(|| format!("{} answered something that is not JSON", self.what))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -27,7 +27,10 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
         cells.chain([head[column].len()]).max().unwrap_or_default()
     };
     let is_number = |column: usize| {
-        !rows.is_empty() && rows.iter().all(|row| row[column].starts_with(|first: char| first.is_ascii_digit()) && !row[column].contains(':'))
+        !rows.is_empty()
+            && rows.iter().all(|row| {
+                row[column].starts_with(|first: char| first.is_ascii_digit()) && !row[column].contains(':')
+            })
     };
     let columns: Vec<_> = (0..head.len()).map(|column| (width(column), is_number(column))).collect();
     let line = |cells: &[&str]| {
@@ -45,7 +48,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
 /// Progress on a terminal; elsewhere one line at the end, when it took longer than a second.
 pub(crate) struct Bar {
     name: &'static str,
-    bar: ProgressBar,
+    drawn: ProgressBar,
     started: Instant,
 }
 
@@ -68,15 +71,15 @@ impl Bar {
         }
         bar.set_message(name);
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { name, bar, started: Instant::now() }
+        Self { name, drawn: bar, started: Instant::now() }
     }
 
     pub(crate) fn advance(&self) {
-        self.bar.inc(1);
+        self.drawn.inc(1);
     }
 
     pub(crate) fn done(self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
         let took = self.started.elapsed();
         if took > Duration::from_secs(1) {
             eprintln!("  {}: {:.1} s", self.name, took.as_secs_f64());
@@ -86,7 +89,7 @@ impl Bar {
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 

@@ -59,6 +59,11 @@ impl Tenant {
         Ok((tenant, answer))
     }
 
+    /// The secret of the API key. The tenant lives no longer than the local cloud does.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Reads.
     pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
         self.tally.api_calls += 1;
