@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::world::{Actor, Reply, sign_up_body};
 
 /// How long an effect behind a queue may take to show.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static TENANTS: AtomicU64 = AtomicU64::new(1);
 

@@ -63,6 +63,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     get,
     path = "/v1/device/{app_key}/packages/{package}/files/{sha256}",
+    operation_id = "fetch_file",
     tag = "devices",
     security(()),
     params(("app_key" = AppKey, Path), ("package" = PackageId, Path), ("sha256" = Sha256, Path)),

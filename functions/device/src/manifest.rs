@@ -41,6 +41,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     get,
     path = "/v1/device/{app_key}/packages/{package}/manifest",
+    operation_id = "read_manifest",
     tag = "devices",
     security(()),
     params(("app_key" = AppKey, Path), ("package" = PackageId, Path)),

@@ -54,6 +54,7 @@ pub struct Accepted {
 #[utoipa::path(
     post,
     path = "/v1/device/{app_key}/reports",
+    operation_id = "report",
     tag = "devices",
     security(()),
     params(("app_key" = AppKey, Path)),

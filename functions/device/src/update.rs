@@ -55,6 +55,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     get,
     path = "/v1/device/{app_key}/update",
+    operation_id = "check_for_update",
     tag = "devices",
     security(()),
     params(

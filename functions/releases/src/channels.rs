@@ -32,6 +32,7 @@ pub struct NewChannel {
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/channels",
+    operation_id = "list_channels",
     tag = "releases",
     params(("app" = AppId, Path), ("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
     responses(
@@ -55,6 +56,7 @@ async fn list(
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/channels",
+    operation_id = "create_channel",
     tag = "releases",
     params(("app" = AppId, Path)),
     request_body = NewChannel,

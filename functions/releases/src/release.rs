@@ -20,6 +20,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/releases/{release}",
+    operation_id = "read_release",
     tag = "releases",
     params(("app" = AppId, Path), ("release" = ReleaseId, Path)),
     responses(

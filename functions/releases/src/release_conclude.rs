@@ -20,6 +20,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/releases/{release}/conclude",
+    operation_id = "conclude_release",
     tag = "releases",
     params(("app" = AppId, Path), ("release" = ReleaseId, Path), ("If-Match" = Option<String>, Header)),
     request_body = Empty,

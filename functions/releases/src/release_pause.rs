@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/releases/{release}/pause",
+    operation_id = "pause_release",
     tag = "releases",
     params(("app" = AppId, Path), ("release" = ReleaseId, Path), ("If-Match" = Option<String>, Header)),
     request_body = Empty,

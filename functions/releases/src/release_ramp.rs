@@ -34,6 +34,7 @@ pub struct Ramp {
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/releases/{release}/ramp",
+    operation_id = "ramp_release",
     tag = "releases",
     params(("app" = AppId, Path), ("release" = ReleaseId, Path), ("If-Match" = Option<String>, Header)),
     request_body = Ramp,

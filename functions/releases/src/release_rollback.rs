@@ -30,8 +30,10 @@ pub fn router() -> OpenApiRouter<Context> {
 pub struct Rollback {
     /// An earlier release of the channel, in any state. Unless given, the most recent one that has another package and was
     /// not itself rolled back.
+    #[deserr(default)]
     to: Option<ReleaseId>,
     /// Why, for people.
+    #[deserr(default)]
     notes: Option<Notes>,
 }
 
@@ -39,6 +41,7 @@ pub struct Rollback {
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/releases/{release}/rollback",
+    operation_id = "roll_back_release",
     tag = "releases",
     params(("app" = AppId, Path), ("release" = ReleaseId, Path), ("If-Match" = Option<String>, Header)),
     request_body = Rollback,

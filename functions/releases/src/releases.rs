@@ -35,14 +35,19 @@ pub struct ReleaseToBe {
     /// The channel to offer it on.
     channel: ChannelName,
     /// The share of devices to begin with, in basis points; 10000, everybody, unless given.
+    #[deserr(default)]
     rollout_bp: Option<BasisPoints>,
     /// Whether devices should install it at once; false unless given.
+    #[deserr(default)]
     mandatory: Option<bool>,
     /// Whom it is for; everybody, unless given.
+    #[deserr(default)]
     target: Option<Target>,
     /// What it tells the app: any JSON object of at most 4096 bytes.
+    #[deserr(default)]
     config: Option<Config>,
     /// What it says to people.
+    #[deserr(default)]
     notes: Option<Notes>,
 }
 
@@ -50,6 +55,7 @@ pub struct ReleaseToBe {
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/releases",
+    operation_id = "list_releases",
     tag = "releases",
     params(
         ("app" = AppId, Path),
@@ -81,6 +87,7 @@ async fn list(
 #[utoipa::path(
     post,
     path = "/v1/apps/{app}/releases",
+    operation_id = "create_release",
     tag = "releases",
     params(("app" = AppId, Path)),
     request_body = ReleaseToBe,

@@ -1,0 +1,51 @@
+//! Whatever is sent to any route is answered with a problem or a result, never with a fault of ours.
+
+use rookery_tests::fuzz::{Dice, Shot, operations, shot};
+use rookery_tests::world::{Actor, World, openapi};
+use serde_json::{Map, Value, json};
+
+/// How many requests each operation gets.
+const SHOTS: usize = 150;
+
+async fn fire(world: &World, actor: &Actor, shot: &Shot) -> rookery_tests::world::Reply {
+    let mut request = http::Request::builder().method(shot.method.clone()).uri(&shot.path);
+    if let Some(token) = &actor.token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if shot.body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    for (name, value) in &shot.headers {
+        request = request.header(name, value);
+    }
+    let body = shot.body.clone().map_or_else(axum::body::Body::empty, axum::body::Body::from);
+    world.send(request.body(body).expect("a request")).await
+}
+
+#[tokio::test]
+async fn no_request_made_from_the_document_is_a_fault_of_ours() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let made = world.post(&owner, "/v1/organizations", json!({"name": "Nest"})).await.expect(201);
+    let known = Map::from_iter([("organization".to_owned(), Value::String(made.text("/id")))]);
+    let api = serde_json::to_value(openapi()).unwrap();
+    let mut dice = Dice::new(20_260_101);
+    let mut answers = std::collections::BTreeMap::<u16, usize>::new();
+    for operation in operations(&api) {
+        for _ in 0..SHOTS {
+            let shot = shot(&api, &operation, &known, &mut dice);
+            let reply = fire(&world, &owner, &shot).await;
+            let status = reply.status.as_u16();
+            *answers.entry(status).or_default() += 1;
+            // S3, KMS and the queues do not exist in this world: 503 is the right answer to what needs them.
+            assert!(status < 500 || status == 503, "{shot:?} was answered {status}: {}", reply.body);
+            if status >= 400 && !reply.bytes.is_empty() {
+                reply.problem();
+            }
+        }
+    }
+    assert!(
+        answers.keys().filter(|status| **status < 300).count() >= 2,
+        "too little got through: {answers:?}"
+    );
+}
