@@ -1,0 +1,120 @@
+//! Applications, packages and secrets as their routes would have made them with S3 and KMS, which a [`World`] does not have:
+//! keys, signatures and sealed values here open nothing.
+
+use rookery_domain::app::{App, AppKey, SigningKey};
+use rookery_domain::event::{Actor as Author, ActorKind};
+use rookery_domain::hash::Sha256;
+use rookery_domain::package::{FileSize, Manifest, ManifestFile, Package, Signature, Split};
+use rookery_domain::secret::Secret;
+use rookery_store::app::StoredSigningKey;
+use rookery_store::seal::Sealed;
+use rookery_store::{Table, TenantScope, Transaction, app, channel, file, package, secret, tenant};
+use serde_json::json;
+
+use crate::world::{Actor, World};
+
+impl World {
+    /// The table.
+    pub fn table(&self) -> &Table {
+        self.context().table().expect("the table is configured")
+    }
+
+    /// The scope of an actor's tenant.
+    pub fn scope(&self, actor: &Actor) -> TenantScope {
+        TenantScope::founding(actor.tenant.parse().expect("a tenant's id"))
+    }
+
+    /// An application for iOS and Android.
+    pub async fn seed_app(&self, owner: &Actor, name: &str) -> App {
+        let scope = self.scope(owner);
+        let project = tenant::default_project(self.table(), &scope).await.expect("a read");
+        let (id, now) = (self.context().new_id(), self.context().now());
+        let public = SigningKey {
+            id: "0123456789abcdef".to_owned(),
+            algorithm: "ed25519".to_owned(),
+            public_key: String::new(),
+            public_key_pem: String::new(),
+            created_at: now,
+        };
+        let app = App {
+            id,
+            ancestors: project.expect("a project").ancestors,
+            name: name.parse().expect("a name"),
+            platforms: vec!["ios".parse().expect("a platform"), "android".parse().expect("a platform")],
+            app_key: AppKey::from_random(u128::from_be_bytes(self.context().random())),
+            signing_keys: vec![public.clone()],
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let key = StoredSigningKey { public, private: sealed() };
+        let mut transaction = Transaction::new();
+        app::create(&mut transaction, &scope, &app, &[key]).expect("an item");
+        channel::open_app(&mut transaction, &scope, &app).expect("an item");
+        self.table().commit(&transaction).await.expect("a commit");
+        app
+    }
+
+    /// A package of an application, with these texts at these paths. The first is its index.
+    pub async fn seed_package(
+        &self,
+        owner: &Actor,
+        app: &App,
+        version: &str,
+        files: &[(&str, &str)],
+    ) -> Package {
+        let (package, transaction) = self.new_package(owner, app, version, files);
+        self.table().commit(&transaction).await.expect("a commit");
+        package
+    }
+
+    /// As [`World::seed_package`], not committed yet.
+    pub fn new_package(
+        &self,
+        owner: &Actor,
+        app: &App,
+        version: &str,
+        files: &[(&str, &str)],
+    ) -> (Package, Transaction) {
+        let (scope, now) = (self.scope(owner), self.context().now());
+        let listed = files
+            .iter()
+            .map(|(path, text)| ManifestFile {
+                path: path.parse().expect("a path"),
+                sha256: Sha256::of(text.as_bytes()),
+                size: FileSize::new(text.len() as u64).expect("a size"),
+                split: Split::Important,
+            })
+            .collect();
+        let (version, index) = (version.parse().expect("a version"), files[0].0.parse().expect("a path"));
+        let manifest = Manifest::new(app.id, version, index, listed, Default::default()).expect("a manifest");
+        let signature = Signature {
+            algorithm: "ed25519".to_owned(),
+            key_id: app.signing_keys[0].id.clone(),
+            value: String::new(),
+        };
+        let author = Author { kind: ActorKind::System, id: "seed".to_owned() };
+        let package = Package::new(self.context().new_id(), app, &manifest, signature, now, author);
+        let mut transaction = Transaction::new();
+        package::create(&mut transaction, &scope, &package, &manifest).expect("items");
+        for (sha256, size) in manifest.contents() {
+            file::create(&mut transaction, &scope, sha256, size, now).expect("an item");
+        }
+        (package, transaction)
+    }
+
+    /// A secret of an application.
+    pub async fn seed_secret(&self, owner: &Actor, app: &App, name: &str) -> Secret {
+        let name = name.parse().expect("a name");
+        let secret = Secret::new(self.context().new_id(), app.id, name, self.context().now());
+        let mut transaction = Transaction::new();
+        secret::create(&mut transaction, &self.scope(owner), &secret, sealed()).expect("items");
+        self.table().commit(&transaction).await.expect("a commit");
+        secret
+    }
+}
+
+/// A sealed value that opens nothing.
+pub fn sealed() -> Sealed {
+    serde_json::from_value(json!({"nonce": "", "ciphertext": ""})).expect("the form of a sealed value")
+}
