@@ -177,7 +177,7 @@ fn tenancy(world: &World) -> Vec<Case> {
     let make = move |n| {
         HttpCall::new("POST", "/v1/organizations", &[])
             .token(&token)
-            .json(json!({"name": format!("Bench {n}"), "slug": format!("bench-{n}")}))
+            .json(json!({"name": format!("Bench {n}")}))
     };
     vec![
         Case::same("tenancy", "organizations", get("/v1/organizations", &[])),

@@ -1,4 +1,5 @@
-//! Measuring: the bare function and the measured one in turn, so that what the machine does meanwhile meets both.
+//! Measuring: the bare function and the measured one in turn, some requests each, so that what the machine does meanwhile
+//! meets both. While one works the other waits for its next event, which costs nothing.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::world::Helpers;
 
 /// Requests before the measured ones: connections are open and caches filled after them.
 const WARM_UP: u64 = 30;
+/// Requests to one function before it is the other's turn.
+const TURN: u64 = 25;
 
 /// How often things are done.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +82,9 @@ impl Bench<'_> {
         }
         let (mut bare_rounds, mut rounds) = (Vec::new(), Vec::new());
         for _ in 0..self.effort.rounds {
-            bare_rounds.push(self.bare_round(&bare, case.requests).await?);
-            rounds.push(self.round(&binary, case).await?);
+            let (bare_round, round) = self.round(&bare, &binary, case).await?;
+            bare_rounds.push(bare_round);
+            rounds.push(round);
         }
         let calls: Vec<&Vec<Call>> = rounds.iter().flat_map(|round| &round.calls).collect();
         let background: usize = rounds.iter().map(|round| round.background).sum();
@@ -108,57 +112,38 @@ impl Bench<'_> {
         Function::start(&Start { binary, handler, environment, logs: self.logs }).await
     }
 
-    async fn bare_round(&mut self, binary: &Path, requests: u64) -> Result<Round, Failure> {
-        let mut function = self.start(binary, "bare").await?;
-        let event = HttpCall::new("GET", "/healthz", &[]).event(0);
-        let mut round = Round::default();
-        for _ in 0..WARM_UP {
-            function.invoke(event.clone()).await?;
-        }
-        let before = function.cpu().await?;
-        for _ in 0..requests.max(500) {
-            round.latencies.push(function.invoke(event.clone()).await?.latency);
-        }
-        round.cpu = per_request(function.cpu().await?.saturating_sub(before), requests.max(500));
-        round.peak_memory = function.peak_memory()?;
-        function.stop().await?;
-        Ok(round)
-    }
-
-    async fn round(&mut self, binary: &Path, case: &Case) -> Result<Round, Failure> {
-        let mut function = self.start(binary, case.handler).await?;
+    async fn round(&mut self, bare: &Path, binary: &Path, case: &Case) -> Result<(Round, Round), Failure> {
+        let mut bare = Side::new(self.start(bare, "bare").await?);
+        let mut measured = Side::new(self.start(binary, case.handler).await?);
+        let bare_event = HttpCall::new("GET", "/healthz", &[]).event(0);
         for _ in 0..WARM_UP.min(case.requests) {
+            bare.function.invoke(bare_event.clone()).await?;
             let event = self.prepare(case).await?;
-            check(case, &function.invoke(event).await?.body)?;
+            check(case, &measured.function.invoke(event).await?.body)?;
         }
-        let mut round = Round::default();
-        let with_helpers = case.has_helpers();
-        let started = function.cpu().await?;
-        let mut idled = Duration::ZERO;
-        self.cloud.take_calls();
-        for _ in 0..case.requests {
-            let event = if with_helpers {
-                // The measured process may flush something of its own while the helpers work.
-                let before = function.cpu().await?;
-                let event = self.prepare(case).await?;
-                idled += function.cpu().await?.saturating_sub(before);
-                self.cloud.take_calls();
-                event
-            } else {
-                let event = self.prepare(case).await?;
-                round.background += self.cloud.take_calls().len();
-                event
+        let turn = if case.has_helpers() { 1 } else { TURN };
+        for first in (0..case.requests).step_by(usize::try_from(turn)?) {
+            let requests = turn.min(case.requests - first);
+            bare.turn(&vec![bare_event.clone(); usize::try_from(requests)?], |_| Ok(())).await?;
+            let mut events = Vec::new();
+            for _ in 0..requests {
+                events.push(self.prepare(case).await?);
+            }
+            // What was called meanwhile: by the helpers, or by the measured process in the background.
+            let background = self.cloud.take_calls().len();
+            if !case.has_helpers() {
+                measured.round.background += background;
+            }
+            let cloud = self.cloud;
+            let mut calls = Vec::new();
+            let answered = |answer: &[u8]| {
+                calls.push(cloud.take_calls());
+                check(case, answer)
             };
-            let answer = function.invoke(event).await?;
-            round.calls.push(self.cloud.take_calls());
-            round.latencies.push(answer.latency);
-            check(case, &answer.body)?;
+            measured.turn(&events, answered).await?;
+            measured.round.calls.append(&mut calls);
         }
-        let cpu = function.cpu().await?.saturating_sub(started).saturating_sub(idled);
-        round.cpu = per_request(cpu, case.requests);
-        round.peak_memory = function.peak_memory()?;
-        function.stop().await?;
-        Ok(round)
+        Ok((bare.end(case.requests).await?, measured.end(case.requests).await?))
     }
 
     async fn prepare(&mut self, case: &Case) -> Result<Bytes, Failure> {
@@ -174,6 +159,40 @@ impl Bench<'_> {
                 Ok(request(self.sequence, &answer)?.event(self.sequence))
             }
         }
+    }
+}
+
+/// One of the two functions of a round.
+struct Side {
+    function: Function,
+    round: Round,
+}
+
+impl Side {
+    fn new(function: Function) -> Self {
+        Self { function, round: Round::default() }
+    }
+
+    async fn turn(
+        &mut self,
+        events: &[Bytes],
+        mut answered: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let before = self.function.cpu().await?;
+        for event in events {
+            let answer = self.function.invoke(event.clone()).await?;
+            self.round.latencies.push(answer.latency);
+            answered(&answer.body)?;
+        }
+        self.round.cpu += self.function.cpu().await?.saturating_sub(before);
+        Ok(())
+    }
+
+    async fn end(mut self, requests: u64) -> Result<Round, Failure> {
+        self.round.cpu = per_request(self.round.cpu, requests);
+        self.round.peak_memory = self.function.peak_memory()?;
+        self.function.stop().await?;
+        Ok(self.round)
     }
 }
 
