@@ -11,10 +11,11 @@ use rookery_tests::template::operation::{
     an_asynchronous_function_has_a_dead_letter_path, every_binary_exists,
     every_function_and_dead_letter_queue_has_an_alarm, every_function_has_a_sample_event,
     every_function_is_logged_and_traced, every_handler_is_unique, every_path_is_one_event_for_all_methods,
-    every_timeout_fits_what_waits_for_it, the_openapi_document_has_the_same_paths,
-    the_stack_is_within_its_budget, what_must_never_be_lost_is_kept,
+    every_timeout_fits_what_waits_for_it, the_code_has_the_same_functions,
+    the_openapi_document_has_the_same_paths, the_stack_is_within_its_budget, what_must_never_be_lost_is_kept,
 };
 use rookery_tests::template::{Faults, Stack, parse, repository};
+use rookery_tests::world::all_routes;
 use serde_json::{Value, json};
 
 fn stack() -> Stack {
@@ -174,6 +175,25 @@ fn handlers() {
     holds(rule);
     notices(rule, "AppFunction", |stack| {
         set(&mut stack.root, "/Resources/AppFunction/Properties/Handler", json!("apps"));
+    });
+}
+
+#[test]
+fn routes_in_the_code() {
+    let rule = |stack: &Stack| the_code_has_the_same_functions(stack, &all_routes());
+    holds(rule);
+    let app = "/Resources/AppFunction/Properties";
+    notices(rule, "AppFunction", |stack| {
+        set(&mut stack.root, &format!("{app}/Handler"), json!("application"));
+    });
+    notices(rule, "app: this handler", |stack| remove(&mut stack.root, "/Resources/AppFunction"));
+    notices(rule, "AppFunction", |stack| remove(&mut stack.root, &format!("{app}/Events")));
+    notices(rule, "RelayFunction", |stack| {
+        stack.root["Resources"]["RelayFunction"]["Properties"]["Environment"]["Variables"] = json!({});
+    });
+    notices(rule, "HealthFunction", |stack| {
+        let variables = json!({"Variables": {"TABLE_NAME": "rookery"}});
+        set(&mut stack.root, "/Resources/HealthFunction/Properties/Environment", variables);
     });
 }
 
