@@ -60,13 +60,15 @@ pub struct World {
     router: Router,
     context: Context,
     clock: Arc<AtomicI64>,
-    database: tokio::task::JoinHandle<()>,
+    database: Option<tokio::task::JoinHandle<()>>,
     slugs: AtomicU64,
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.database.abort();
+        if let Some(database) = &self.database {
+            database.abort();
+        }
     }
 }
 
@@ -145,9 +147,15 @@ impl World {
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let memory = dynoxide::Database::memory().expect("a database");
         let database = tokio::spawn(dynoxide::server::serve_on(listener, memory));
-        create_table(&endpoint).await;
+        let mut world = Self::over(&endpoint, variables).await;
+        world.database = Some(database);
+        world
+    }
 
-        let settings = settings(&endpoint, variables);
+    /// As [`World::with`], over a DynamoDB that somebody else runs and that is empty.
+    pub async fn over(endpoint: &str, variables: &[(&str, &str)]) -> Self {
+        create_table(endpoint).await;
+        let settings = settings(endpoint, variables);
         let clock = Arc::new(AtomicI64::new(1_767_258_000_000_000));
         let now = Arc::clone(&clock);
         let sources = Sources {
@@ -160,7 +168,7 @@ impl World {
         };
         let context = Context::new(settings, sources);
         let router = http_router(api().split_for_parts().0, context.clone());
-        Self { router, context, clock, database, slugs: AtomicU64::new(1) }
+        Self { router, context, clock, database: None, slugs: AtomicU64::new(1) }
     }
 
     /// The context that the routes run in.

@@ -60,7 +60,7 @@ pub fn router() -> OpenApiRouter<Context> {
     security(()),
     params(
         ("app_key" = AppKey, Path, description = "The app's public key."),
-        ("platform" = Platform, Query, description = "The device's platform."),
+        ("platform" = Option<Platform>, Query, description = "The device's platform. Needed where a release is for some platforms only."),
         ("channel" = Option<ChannelName>, Query, description = "`production`, unless given."),
         ("device_id" = Option<DeviceId>, Query, description = "What the device calls itself, the same for as long as the app is installed."),
         ("current" = Option<Current>, Query, description = "What it runs: the id of a package or release, the SHA-256 of a manifest, or a package's version."),
@@ -104,15 +104,8 @@ fn question(mut params: Params) -> Result<(ChannelName, Ask), Problem> {
     let device = filled(&mut params, "device_id");
     let current = filled(&mut params, "current");
     let app_version = filled(&mut params, "app_version");
-    let platform = match params.take_text("platform").unwrap_or_default().as_str() {
-        "" => Err("is missing".to_owned()),
-        text => text.parse().map_err(|fault: ParseError| fault.to_string()),
-    };
-    if let Err(fault) = &platform {
-        params.fault("platform", fault);
-    }
+    let platform = filled(&mut params, "platform");
     params.finish()?;
-    let platform = platform.map_err(Problem::internal)?;
     Ok((channel.unwrap_or_default(), Ask { platform, device, current, app_version }))
 }
 
