@@ -111,8 +111,9 @@ text_type!(Current, format = "^[!-~]{1,128}$");
 /// A device's question to a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// Its platform.
-    pub platform: Platform,
+    /// Its platform. Where it names none, an app with a single platform runs on that one; otherwise it is offered only what is
+    /// for every platform.
+    pub platform: Option<Platform>,
     /// Its name, without which it takes part in no partial rollout.
     pub device: Option<DeviceId>,
     /// What it runs; absent when it runs what it was shipped with.
@@ -192,18 +193,20 @@ enum Reach {
 /// Of releases that reach only a share of the devices, or named devices, a device without a name gets none.
 pub fn decide<'a>(serving: &'a Serving, ask: &Ask) -> Decision<'a> {
     let mut shared = ask.device.is_none();
-    if !serving.platforms.contains(&ask.platform) {
+    if ask.platform.as_ref().is_some_and(|platform| !serving.platforms.contains(platform)) {
         return Decision { outcome: Outcome::NothingForYou(Reason::UnknownPlatform), shared };
     }
     let held = ask.current.as_ref().and_then(|current| held_package(serving, current));
+    let platform = ask.platform.as_ref().or_else(|| only(&serving.platforms));
     let mut nearest = None;
     for (at, offer) in serving.releases.iter().enumerate() {
         if held == Some(offer.package.id) {
             return Decision { outcome: Outcome::UpToDate, shared };
         }
-        match reach(offer, ask) {
+        match reach(offer, ask, platform) {
             Reach::Reached => {
-                let mandatory = offer.mandatory || missed_mandatory(&serving.releases[at + 1..], ask, held);
+                let older = &serving.releases[at + 1..];
+                let mandatory = offer.mandatory || missed_mandatory(older, ask, platform, held);
                 return Decision { outcome: Outcome::Offer { offer, mandatory }, shared };
             }
             Reach::Missed { reason, partial } => {
@@ -221,9 +224,16 @@ fn held_package(serving: &Serving, current: &Current) -> Option<PackageId> {
     serving.releases.iter().find(|offer| current.names(offer)).map(|offer| offer.package.id)
 }
 
-fn reach(offer: &Offer, ask: &Ask) -> Reach {
+fn only(platforms: &[Platform]) -> Option<&Platform> {
+    match platforms {
+        [platform] => Some(platform),
+        _ => None,
+    }
+}
+
+fn reach(offer: &Offer, ask: &Ask, platform: Option<&Platform>) -> Reach {
     let missed = |reason, partial| Reach::Missed { reason, partial };
-    let audience = offer.target.audience(&ask.platform, ask.app_version.as_ref(), ask.device.as_ref());
+    let audience = offer.target.audience(platform, ask.app_version.as_ref(), ask.device.as_ref());
     if audience == Audience::Excluded {
         return missed(Reason::NotTargeted, false);
     }
@@ -239,12 +249,17 @@ fn reach(offer: &Offer, ask: &Ask) -> Reach {
 }
 
 /// Whether one of the older releases, down to the one that the device has, is mandatory and reached it.
-fn missed_mandatory(older: &[Offer], ask: &Ask, held: Option<PackageId>) -> bool {
+fn missed_mandatory(
+    older: &[Offer],
+    ask: &Ask,
+    platform: Option<&Platform>,
+    held: Option<PackageId>,
+) -> bool {
     ask.current.is_some()
         && older
             .iter()
             .take_while(|offer| held != Some(offer.package.id))
-            .any(|offer| offer.mandatory && matches!(reach(offer, ask), Reach::Reached))
+            .any(|offer| offer.mandatory && matches!(reach(offer, ask, platform), Reach::Reached))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ fn serving(releases: &[Release]) -> Serving {
 
 fn ask(device: &str, current: Option<&str>) -> Ask {
     Ask {
-        platform: "ios".parse().unwrap(),
+        platform: Some("ios".parse().unwrap()),
         device: (!device.is_empty()).then(|| device.parse().unwrap()),
         current: current.map(|text| text.parse().unwrap()),
         app_version: Some("1.4".parse().unwrap()),
@@ -120,7 +120,7 @@ fn a_release_for_others_is_passed_over() {
     {
         assert_eq!(reason(&with(others.clone()), &ask("d1", None)), Reason::NotTargeted, "{others}");
     }
-    let unknown = Ask { platform: "windows".parse().unwrap(), ..ask("d1", None) };
+    let unknown = Ask { platform: Some("windows".parse().unwrap()), ..ask("d1", None) };
     assert_eq!(reason(&serving(&[release(1, 1)]), &unknown), Reason::UnknownPlatform);
     let silent = Ask { app_version: None, ..ask("d1", None) };
     assert_eq!(reason(&with(json!({"app_version": "*"})), &silent), Reason::NotTargeted);
@@ -285,9 +285,10 @@ proptest! {
     #[test]
     fn no_platform_gets_the_package_of_another(releases in any_channel(), name in "[a-z0-9]{0,8}", platform in "ios|android|web") {
         let channel = serving(&releases);
-        let asked = Ask { platform: platform.parse().unwrap(), ..ask(&name, None) };
+        let asked = Ask { platform: Some(platform.parse().unwrap()), ..ask(&name, None) };
         if let Outcome::Offer { offer, .. } = decide(&channel, &asked).outcome {
-            prop_assert!(offer.target.platforms.is_empty() || offer.target.platforms.contains(&asked.platform));
+            let named = asked.platform.as_ref().unwrap();
+            prop_assert!(offer.target.platforms.is_empty() || offer.target.platforms.contains(named));
             prop_assert!(offer.state != State::Paused);
         }
     }
@@ -326,4 +327,15 @@ proptest! {
             prop_assert_eq!(current.to_string(), text.as_str());
         }
     }
+}
+
+#[test]
+fn a_device_that_names_no_platform_gets_what_is_for_every_platform() {
+    let asked = Ask { platform: None, ..ask("d1", None) };
+    let for_web = Release { target: target(json!({"platforms": ["web"]})), ..release(2, 2) };
+    let mut channel = serving(&[release(1, 1), for_web]);
+    assert_eq!(after(&channel, &asked).as_deref(), Some("1.0.0"));
+    // An app with one platform has no other that could be meant.
+    channel.platforms.retain(|platform| platform.as_str() == "web");
+    assert_eq!(after(&channel, &asked).as_deref(), Some("2.0.0"));
 }

@@ -157,11 +157,11 @@ impl Target {
     /// Whether a device is among those it is for.
     pub fn audience(
         &self,
-        platform: &Platform,
+        platform: Option<&Platform>,
         app_version: Option<&AppVersion>,
         device: Option<&DeviceId>,
     ) -> Audience {
-        let platform_fits = self.platforms.is_empty() || self.platforms.contains(platform);
+        let platform_fits = self.platforms.is_empty() || platform.is_some_and(|named| self.platforms.contains(named));
         let version_fits = match (&self.app_version, app_version) {
             (None, _) => true,
             (Some(range), Some(version)) => range.holds(version),

@@ -248,7 +248,7 @@ proptest! {
                 for device in ["d1", "d2", "d3", "d4"] {
                     let included = |target: &Target| {
                         let (version, device) = (version.parse().unwrap(), device.parse().unwrap());
-                        target.audience(&platform.parse().unwrap(), Some(&version), Some(&device)) == Audience::Included
+                        target.audience(Some(&platform.parse().unwrap()), Some(&version), Some(&device)) == Audience::Included
                     };
                     let both = included(&left) && included(&right);
                     prop_assert_eq!(left.intersection(&right).is_some_and(|target| included(&target)), both);
