@@ -52,6 +52,14 @@ pub fn key(scope: &TenantScope, sha256: Sha256) -> String {
     format!("{}/files/{sha256}", scope.tenant())
 }
 
+/// The names of the headers that a presigned URL is signed with. The SDK makes further ones, such as that of its own trace,
+/// which concern nobody else.
+fn signed_headers(url: &str) -> BTreeSet<String> {
+    let mut parameters = url.split(['?', '&']);
+    let names = parameters.find_map(|parameter| parameter.strip_prefix("X-Amz-SignedHeaders="));
+    names.into_iter().flat_map(|names| names.split("%3B")).map(str::to_owned).collect()
+}
+
 impl<'a> Objects<'a> {
     /// The files of a function's bucket.
     pub fn new(clients: &'a Clients) -> Result<Self, StoreError> {
@@ -84,12 +92,13 @@ impl<'a> Objects<'a> {
             .presigned(terms)
             .await
             .map_err(|source| StoreError::corrupt("presigned upload", source))?;
-        let expires_at = now + UPLOAD_GOOD_FOR;
+        let signed = signed_headers(request.uri());
+        let headers = request.headers().filter(|(name, _)| signed.contains(&name.to_ascii_lowercase()));
         Ok(Presigned {
             method: request.method().to_owned(),
             url: request.uri().to_owned(),
-            headers: request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            expires_at,
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            expires_at: now + UPLOAD_GOOD_FOR,
         })
     }
 
@@ -179,5 +188,18 @@ impl<'a> Objects<'a> {
             Err(error) if error.code() == Some("NoSuchKey") => Ok(false),
             Err(source) => Err(StoreError::unavailable("DeleteObjectTagging", source)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signed_headers_are_read_from_the_url() {
+        let url = "https://s3.example/x?X-Amz-Date=1&X-Amz-SignedHeaders=content-length%3Bhost%3Bx-amz-tagging&X-Amz-Signature=2";
+        let names = ["content-length", "host", "x-amz-tagging"].map(str::to_owned);
+        assert_eq!(signed_headers(url), names.into());
+        assert!(signed_headers("https://s3.example/x").is_empty());
     }
 }
