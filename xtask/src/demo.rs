@@ -34,35 +34,41 @@ pub(crate) struct DemoArgs {
     stack: Option<PathBuf>,
 }
 
-/// Tells the story on a stack of its own, and ends that.
+/// Plays the story on a stack of its own, and ends that.
 pub(crate) async fn run(project: &Project, args: DemoArgs) -> Result<()> {
-    let started = Instant::now();
     if let Some(stack) = args.stack {
-        let base = described(&stack)?;
-        return tell(project, &base, started).await.map(drop);
+        let story = play(project, &described(&stack)?).await?;
+        signpost(&story);
+        return Ok(());
     }
     let mut local = Local::start(project, None, Build::Functions).await?;
     if args.keep {
         local.publish()?;
     }
-    tell(project, &local.base_url(), started).await.map_err(|failure| with_logs(failure, &local))?;
+    let story = play(project, &local.base_url()).await.map_err(|failure| with_logs(failure, &local))?;
     if args.keep {
-        fact("stack", project.stack_file().display());
+        signpost(&story);
+        fact("the stack", format_args!("{} describes it", project.stack_file().display()));
         println!("\nThe stack stays up; Ctrl-C ends it.");
         std::future::pending::<()>().await;
     }
     local.stop().await?;
-    println!("\nThe stack has ended; `cargo xtask demo --keep` leaves it up to look around.");
+    heading("The stack has ended");
+    fact("what stays", format_args!("{}: open it, it is 2.0.0 as a device downloaded it", link(&story)));
+    fact("look around", "`cargo xtask demo --keep` leaves the stack up and says how to reach everything");
     Ok(())
 }
 
-async fn tell(project: &Project, base: &str, started: Instant) -> Result<Story> {
+async fn play(project: &Project, base: &str) -> Result<Story> {
+    let started = Instant::now();
     let http = Http::new(base)?;
-    let output = project.local().join("demo").join("device");
+    let output = project.local().join("demo").join("hello-app-2.0.0");
     let mut story = story::play(&http, &project.root().join("examples/hello-app"), &output).await?;
     outcome::show(&mut story).await?;
-    println!("\nEverything is as it should be, after {:.0} s.", started.elapsed().as_secs_f64());
-    signpost(&story);
+    let took = started.elapsed().as_secs_f64();
+    println!(
+        "\nAdoption, audit trail and usage show exactly what this program counted itself ({took:.0} s)."
+    );
     Ok(story)
 }
 
@@ -71,9 +77,17 @@ fn signpost(story: &Story) {
     heading("How to reach everything");
     fact("API", base);
     fact("API docs", format_args!("{base}/docs"));
-    fact("the device's", format_args!("{base}/v1/device/{}/update?platform=web", story.app.key));
-    fact("the app", format_args!("file://{} (2.0.0 as a device downloaded it)", story.laid_out.display()));
     fact("as Ada", format_args!("curl -H 'Authorization: Bearer {}' {base}/v1/apps", story.tenant.key()));
+    fact(
+        "as a device",
+        format_args!("curl '{base}/v1/device/{}/update?platform=web&device_id=mine'", story.app.key),
+    );
+    fact("the app", format_args!("{}: open it, it is 2.0.0 as a device downloaded it", link(story)));
+}
+
+/// Terminals and browsers open it.
+fn link(story: &Story) -> String {
+    format!("file://{}", story.laid_out.display())
 }
 
 fn described(stack: &Path) -> Result<String> {

@@ -16,7 +16,7 @@ use crate::failure::{Failure, Result};
 pub(crate) const DEVICES: usize = 1000;
 
 /// How many requests are under way at a time. The local cloud starts a process for each concurrent invocation.
-const AT_A_TIME: usize = 12;
+const AT_A_TIME: usize = 16;
 
 /// Most reports that the API takes at a time.
 const REPORTS_PER_CALL: usize = 100;
@@ -92,22 +92,16 @@ impl Fleet {
         }
     }
 
-    /// Lets some devices report something of a release, and answers how many reports that were.
-    pub(crate) async fn report(&mut self, devices: &[usize], release: &str, event: &str) -> Result<u64> {
+    /// Lets some devices report something of a release, and answers with the reports.
+    pub(crate) async fn report(
+        &mut self,
+        devices: &[usize],
+        release: &str,
+        event: &str,
+    ) -> Result<Vec<Value>> {
         let at = Timestamp::now().to_string();
-        let reports: Vec<Value> = devices
-            .iter()
-            .map(|device| {
-                let device = &self.devices[*device];
-                let mut report = json!({
-                    "device_id": device.id, "release_id": release, "event": event, "at": at,
-                });
-                if event == "failed" {
-                    report["reason"] = reason(device.platform).into();
-                }
-                report
-            })
-            .collect();
+        let reports: Vec<Value> =
+            devices.iter().map(|device| report(&self.devices[*device], release, event, &at)).collect();
         self.send(&reports).await?;
         for report in &reports {
             let counted = self.adoption.entry(release.to_owned()).or_default();
@@ -117,23 +111,11 @@ impl Fleet {
                 *counted.entry(reason.to_owned()).or_default() += 1;
             }
         }
-        Ok(reports.len() as u64)
+        Ok(reports)
     }
 
-    /// Lets some devices say once more what they have said already, and answers how many reports that were.
-    pub(crate) async fn repeat(&self, devices: &[usize], release: &str, event: &str) -> Result<u64> {
-        let at = Timestamp::now().to_string();
-        let said = |device: &usize| {
-            json!({
-                "device_id": self.devices[*device].id, "release_id": release, "event": event, "at": at,
-            })
-        };
-        let reports: Vec<Value> = devices.iter().map(said).collect();
-        self.send(&reports).await?;
-        Ok(reports.len() as u64)
-    }
-
-    async fn send(&self, reports: &[Value]) -> Result<()> {
+    /// Sends reports, as many at a time as the API takes.
+    pub(crate) async fn send(&self, reports: &[Value]) -> Result<()> {
         let path = format!("/v1/device/{}/reports", self.app_key);
         let sending = reports.chunks(REPORTS_PER_CALL).map(|reports| {
             let (path, body) = (&path, json!({ "reports": reports }));
@@ -166,7 +148,7 @@ impl Fleet {
         Ok(offered)
     }
 
-    /// The devices that a share of the fleet is, by the rule that the API document gives for everybody to compute.
+    /// The devices that a share of the fleet is, by the rule that docs/DEVICES.md gives for everybody to compute.
     pub(crate) fn share(&self, release: &str, rollout_bp: u64) -> Vec<usize> {
         let within = |device: &usize| bucket(release, &self.devices[*device].id) < rollout_bp;
         (0..self.devices.len()).filter(within).collect()
@@ -178,6 +160,14 @@ impl Fleet {
             self.devices[*device].runs = Some(release.to_owned());
         }
     }
+}
+
+fn report(device: &Device, release: &str, event: &str, at: &str) -> Value {
+    let mut report = json!({ "device_id": device.id, "release_id": release, "event": event, "at": at });
+    if event == "failed" {
+        report["reason"] = reason(device.platform).into();
+    }
+    report
 }
 
 /// What the broken version's mistake is called by each platform's JavaScript engine.
@@ -215,5 +205,19 @@ impl Spreading {
         let bar = Bar::waiting("The change reaches every function");
         tokio::time::sleep(remains).await;
         bar.done();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values that `rollout.rs` in the domain pins down.
+    #[test]
+    fn the_bucket_follows_the_published_rule() {
+        let release = "rel_01h455vb4pex5vsknk084sn02q";
+        for (device, expected) in [("device-1", 5464), ("device-2", 5826), ("4f2a", 8806), ("!~", 5259)] {
+            assert_eq!(bucket(release, device), expected, "{device}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::demo::http::text;
-use crate::demo::say::{Bar, fact, heading, number, percent, table};
+use crate::demo::say::{Bar, heading, number, percent, table};
 use crate::demo::story::Story;
 use crate::failure::{Failure, Result};
 
@@ -24,11 +24,11 @@ pub(crate) async fn show(story: &mut Story) -> Result<()> {
     let releases = adoption(story).await?;
     let entries = audit(story).await?;
     bar.done();
+    print_adoption(story, &releases);
+    print_audit(story, &entries)?;
     let bar = Bar::waiting("Usage is counted");
     let usage = usage(story).await?;
     bar.done();
-    print_adoption(story, &releases);
-    print_audit(story, &entries)?;
     print_usage(story, &usage);
     Ok(())
 }
@@ -182,11 +182,6 @@ fn print_audit(story: &Story, entries: &[Value]) -> Result<()> {
 fn print_usage(story: &Story, usage: &Counts) {
     heading("Usage");
     for (meter, _) in story.tenant.tally.usage() {
-        fact2(meter, usage.get(meter).copied().unwrap_or_default());
+        println!("  {meter:<16} {:>9}", number(usage.get(meter).copied().unwrap_or_default()));
     }
-    fact("", "all of it exactly what this program counted itself");
-}
-
-fn fact2(meter: &str, count: u64) {
-    println!("  {meter:<16} {:>9}", number(count));
 }

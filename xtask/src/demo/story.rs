@@ -22,6 +22,9 @@ const TENTH_BP: u64 = 1_000;
 /// How many devices download and verify everything; the others are satisfied with being told.
 const CAREFUL_DEVICES: usize = 3;
 
+const INSTALLED: &[&str] = &["downloaded", "installed"];
+const FAILED: &[&str] = &["downloaded", "failed"];
+
 /// Everything that the demo has made.
 pub(crate) struct Story {
     pub(crate) tenant: Tenant,
@@ -33,8 +36,17 @@ pub(crate) struct Story {
     pub(crate) names: BTreeMap<String, String>,
     /// Where the files of the second version lie, and the one to open.
     pub(crate) laid_out: PathBuf,
+    /// What devices have not reported yet: they do so when they get round to it.
+    untold: Vec<Untold>,
     /// For how long functions remember what they offer to devices.
     good_for: Duration,
+}
+
+/// What happened on some devices with a release.
+struct Untold {
+    devices: Vec<usize>,
+    release: String,
+    events: &'static [&'static str],
 }
 
 /// The app.
@@ -83,6 +95,7 @@ async fn begin(http: &Http, output: &Path) -> Result<Story> {
         releases: Vec::new(),
         names: names.into(),
         laid_out: output.to_owned(),
+        untold: Vec::new(),
         good_for: Duration::ZERO,
     })
 }
@@ -99,14 +112,15 @@ impl Story {
         self.expect(reached.len(), DEVICES, "devices were offered 1.0.0")?;
         self.fleet.install(&reached, &release);
         fact("devices", format_args!("all {} were offered 1.0.0", number(DEVICES as u64)));
-        self.told(&reached, &release, &["downloaded", "installed"]).await
+        self.untold.push(Untold { devices: reached, release, events: INSTALLED });
+        Ok(())
     }
 
     async fn second_version(&mut self, directory: &Path) -> Result<()> {
         heading("Release 2.0.0 to a quarter, then to everybody");
         let package = self.publish(directory, "2.0.0").await?;
         let release = self.release(&package, QUARTER_BP).await?;
-        Spreading::start(self.good_for).done().await;
+        self.spread().await?;
         let answers = self.ask().await?;
         let early = self.fleet.offered(&answers, &release)?;
         if early != self.fleet.share(&release, QUARTER_BP) {
@@ -126,9 +140,10 @@ impl Story {
         self.fleet.install(&early, &release);
 
         self.command(&release, "ramp", json!({ "rollout_bp": 10_000 })).await?;
+        self.untold.push(Untold { devices: early.clone(), release: release.clone(), events: INSTALLED });
         let spreading = Spreading::start(self.good_for);
         self.download(&early, &answers, &package).await?;
-        self.told(&early, &release, &["downloaded", "installed"]).await?;
+        self.tell().await?;
         spreading.done().await;
         let late = self.wave(&release).await?;
         let kept = (0..DEVICES).filter(|device| !late.contains(device)).collect::<Vec<_>>();
@@ -140,14 +155,15 @@ impl Story {
         fact("ramped", format_args!("{} kept it, the other {} were offered it", early.len(), late.len()));
         self.fleet.install(&late, &release);
         self.command(&release, "conclude", json!({})).await?;
-        self.told(&late, &release, &["downloaded", "installed"]).await
+        self.untold.push(Untold { devices: late, release, events: INSTALLED });
+        Ok(())
     }
 
     async fn broken_version(&mut self, directory: &Path) -> Result<()> {
         heading("Release 3.0.0 to a tenth: it fails, and is rolled back");
         let package = self.publish(directory, "3.0.0").await?;
         let failing = self.release(&package, TENTH_BP).await?;
-        Spreading::start(self.good_for).done().await;
+        self.spread().await?;
         let hit = self.wave(&failing).await?;
         self.expect(hit.len(), self.fleet.share(&failing, TENTH_BP).len(), "devices were offered 3.0.0")?;
         self.fleet.install(&hit, &failing);
@@ -156,12 +172,9 @@ impl Story {
         let notes = json!({ "notes": "It does not start." });
         let minted = self.command(&failing, "rollback", notes).await?;
         let minted = self.remember(&minted, "rollback to 2.0.0")?;
-        let spreading = Spreading::start(self.good_for);
         fact("rolled back", format_args!("by a new release of 2.0.0, {minted}"));
-        self.told(&hit, &failing, &["downloaded", "failed"]).await?;
-        self.tenant.tally.reports += self.fleet.repeat(&hit, &failing, "failed").await?;
-        fact("reports", "the failures were sent a second time, and must not count twice");
-        spreading.done().await;
+        self.untold.push(Untold { devices: hit.clone(), release: failing, events: FAILED });
+        self.spread().await?;
         let back = self.wave(&minted).await?;
         if back != hit {
             return Err(Failure::new(
@@ -170,7 +183,8 @@ impl Story {
         }
         fact("devices", format_args!("all {} went back to 2.0.0, the others stayed", back.len()));
         self.fleet.install(&back, &minted);
-        self.told(&back, &minted, &["installed"]).await
+        self.untold.push(Untold { devices: back, release: minted, events: &["installed"] });
+        self.tell().await
     }
 
     /// A key that may only look tries to do more.
@@ -217,12 +231,13 @@ impl Story {
     async fn publish(&mut self, directory: &Path, version: &str) -> Result<Package> {
         let package = hello_app::publish(&mut self.tenant, &self.app.id, directory, version).await?;
         self.names.insert(package.id.clone(), format!("package {version}"));
+        let shared = match package.files - package.uploaded {
+            0 => String::new(),
+            shared => format!(", {shared} are those of earlier versions"),
+        };
         fact(
             "package",
-            format_args!(
-                "{version} of {} files, {} of them uploaded, the others were there",
-                package.files, package.uploaded
-            ),
+            format_args!("{version}: {} files, {} uploaded{shared}", package.files, package.uploaded),
         );
         Ok(package)
     }
@@ -260,11 +275,27 @@ impl Story {
         self.fleet.offered(&answers, release)
     }
 
-    /// Devices report what became of a release.
-    async fn told(&mut self, devices: &[usize], release: &str, events: &[&str]) -> Result<()> {
+    /// Waits until a change that has just been made reaches devices, which meanwhile report what they have to.
+    async fn spread(&mut self) -> Result<()> {
+        let spreading = Spreading::start(self.good_for);
+        self.tell().await?;
+        spreading.done().await;
+        Ok(())
+    }
+
+    /// Devices report what became of releases, and those with bad news repeat it: that must not count twice.
+    async fn tell(&mut self) -> Result<()> {
         let bar = Bar::waiting("Devices report");
-        for event in events {
-            self.tenant.tally.reports += self.fleet.report(devices, release, event).await?;
+        for Untold { devices, release, events } in std::mem::take(&mut self.untold) {
+            for event in events {
+                let reports = self.fleet.report(&devices, &release, event).await?;
+                self.tenant.tally.reports += reports.len() as u64;
+                if *event == "failed" {
+                    self.fleet.send(&reports).await?;
+                    self.tenant.tally.reports += reports.len() as u64;
+                    fact("reports", "the failures were sent twice, and must be counted once");
+                }
+            }
         }
         bar.done();
         Ok(())
