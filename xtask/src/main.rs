@@ -13,6 +13,8 @@ mod progress;
 mod project;
 mod proxy;
 mod python;
+mod redrive;
+mod replay;
 mod stack;
 mod test;
 
@@ -52,6 +54,10 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Run one function in a container with a sample event
     Invoke(invoke::InvokeArgs),
+    /// Make audit and usage again from what is stored, and publish events that never arrived
+    Replay(replay::ReplayArgs),
+    /// Send dead letters to the queue that they came from
+    Redrive(redrive::RedriveArgs),
     /// Build the bundle and deploy it to an AWS account, asking for what is needed
     Deploy {
         /// Section of samconfig.toml to start from
@@ -89,6 +95,8 @@ async fn run(command: Command) -> Result<()> {
         Command::Test { fast } => test::run(&project, fast).await,
         Command::Bench(args) => bench::run(&project, args).await,
         Command::Invoke(args) => invoke::run(&project, args).await,
+        Command::Replay(args) => replay::run(&project, args).await,
+        Command::Redrive(args) => redrive::run(&project, args).await,
         Command::Deploy { config_env } => deploy::run(&project, &config_env).await,
     }
 }

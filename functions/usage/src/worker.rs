@@ -39,9 +39,19 @@ async fn count(context: &Context, batches: Vec<Option<Batch>>) -> Result<(), Wor
             tenants.entry(tenant).or_default().push(Part { batch: batch.id, counts });
         }
     }
-    for (tenant, parts) in tenants {
+    let now = context.now();
+    for (tenant, mut parts) in tenants {
+        let arrived = parts.len();
+        parts.retain(|part| part.is_countable(now));
+        if parts.len() < arrived {
+            tracing::warn!(
+                tenant.id = %tenant,
+                usage.dropped = arrived - parts.len(),
+                "usage of long ago was dropped: it may have been counted before"
+            );
+        }
         let scope = TenantScope::of_message(tenant);
-        let counted = usage::count(context.table()?, &scope, &parts, context.now()).await?;
+        let counted = usage::count(context.table()?, &scope, &parts, now).await?;
         tracing::info!(
             tenant.id = %tenant,
             usage.batches = parts.len(),

@@ -19,9 +19,6 @@ const ATTEMPTS: u32 = 8;
 /// Events younger than this are left to the relay, in seconds: they are on their way.
 const ON_THEIR_WAY_SECONDS: i64 = 60;
 
-/// Markers of counted batches are kept this much longer, in seconds, than an event's usage is looked for: 10 days.
-const MARGIN_SECONDS: i64 = 10 * 24 * 60 * 60;
-
 /// A tenant, as much of it as its existence takes.
 #[derive(Debug, Serialize, Deserialize)]
 struct TenantKey {
@@ -102,8 +99,7 @@ async fn is_missing(table: &Table, outgoing: &Outgoing, now: Timestamp) -> Resul
     if !audit::has(table, &scope, event.id).await? {
         return Ok(true);
     }
-    let counts =
-        event.measures.values().any(|count| *count > 0) && age < usage::KEPT_SECONDS - MARGIN_SECONDS;
+    let counts = event.measures.values().any(|count| *count > 0) && age < usage::COUNTED_SECONDS;
     Ok(counts && !usage::has(table, &scope, event.id).await?)
 }
 

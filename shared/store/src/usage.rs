@@ -19,6 +19,10 @@ use crate::{Key, Partition, Record, Refusal, Slice, StoreError, Table, TenantSco
 /// How long a batch is kept, in seconds: 90 days.
 pub const KEPT_SECONDS: i64 = 90 * 24 * 60 * 60;
 
+/// How old use may be to be counted, in seconds: 80 days. The batch of anything older may have been counted and forgotten, so
+/// whether it comes for the first time cannot be told.
+pub const COUNTED_SECONDS: i64 = KEPT_SECONDS - 10 * 24 * 60 * 60;
+
 /// Most writes of one transaction.
 const WRITES: usize = 100;
 /// Most counts of a batch that are counted in one transaction: each may add to three counters.
@@ -78,6 +82,14 @@ pub struct Part {
     pub batch: EventId,
     /// Its counts of this tenant.
     pub counts: Vec<Count>,
+}
+
+impl Part {
+    /// Whether all of it was used so lately that it can be counted exactly once.
+    pub fn is_countable(&self, now: Timestamp) -> bool {
+        let age = |count: &Count| now.as_second() - count.hour.start().as_second();
+        self.counts.iter().all(|count| age(count) < COUNTED_SECONDS)
+    }
 }
 
 /// A piece that is counted in one transaction.

@@ -1,0 +1,93 @@
+//! The operator's program: `cargo xtask replay` and `cargo xtask redrive` run it.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rookery_domain::id::TenantId;
+use rookery_operations::{RedriveError, Stack, StackError, redrive, replay};
+use rookery_store::StoreError;
+
+/// What an operator does with a deployed stack.
+#[derive(Parser)]
+struct Arguments {
+    /// Description of the stack
+    #[arg(long)]
+    stack: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make audit and usage again from what is stored
+    Replay {
+        /// Only this tenant
+        #[arg(long)]
+        tenant: Option<TenantId>,
+    },
+    /// Send dead letters to their queue again
+    Redrive {
+        /// Only this queue
+        queue: Option<String>,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers whether everything is as it should be.
+async fn run(arguments: Arguments) -> Result<bool, String> {
+    let stack = Stack::read(&arguments.stack).map_err(|StackError(sentence)| sentence)?;
+    match arguments.command {
+        Command::Replay { tenant } => {
+            let replayed = replay(&stack, tenant).await.map_err(|error| failed(&error))?;
+            for line in replayed.lines() {
+                println!("{line}");
+            }
+            Ok(replayed.is_sound())
+        }
+        Command::Redrive { queue } => {
+            if queue.as_deref() == Some("relay_failures") {
+                return Err(
+                    "what the relay could not pass on is in the table: `cargo xtask replay` publishes it again."
+                        .to_owned(),
+                );
+            }
+            for name in queue.map_or_else(|| stack.redrivable(), |queue| vec![queue]) {
+                let moved = redrive(&stack, &name).await.map_err(|error| match error {
+                    RedriveError::Store(error) => failed(&error),
+                    RedriveError::Unknown { name, known } => {
+                        format!(
+                            "there are no dead letters of {name}; there are those of {}.",
+                            known.join(", ")
+                        )
+                    }
+                })?;
+                println!("{name}: {moved} messages sent again");
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn failed(error: &StoreError) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        sentence = format!("{sentence}: {cause}");
+        source = cause.source();
+    }
+    sentence
+}
