@@ -12,8 +12,9 @@ use crate::{
     Filter, Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction,
 };
 
-/// Most pages that are read to fill one page of a filtered list.
+/// Most pages that are read to fill one page of a filtered list, and how many items each has.
 const PAGES_READ: usize = 10;
+const READ_AT_A_TIME: u32 = 100;
 
 /// Most reasons of failures that are read of a release.
 const REASONS: u32 = 1000;
@@ -130,8 +131,10 @@ pub async fn list(
 ) -> Result<Listed<Release>, StoreError> {
     let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
     let (mut items, mut next) = (Vec::new(), slice.after.clone());
+    let filter = only.filter();
+    let read = if filter.is_some() { READ_AT_A_TIME.max(slice.limit) } else { slice.limit };
     for _ in 0..PAGES_READ {
-        let part = Slice { after: next, filter: only.filter(), ..slice.clone() };
+        let part = Slice { limit: read, after: next, filter: filter.clone(), ..slice.clone() };
         let page = table.list::<ReleaseRecord>(&collection(scope, app), part).await?;
         for record in page.items {
             items.push(record.into_release()?);

@@ -197,9 +197,9 @@ async fn a_filtered_page_is_full_however_far_apart_its_items_lie() {
     let (first, next) = list(2, None).await;
     assert_eq!(first, [id(30), id(20)]);
     assert_eq!(list(2, next).await, (vec![id(10)], None));
-    let other =
-        release::list(platform.table(), &scope(2), app().id, &only, Slice { limit: 9, ..Slice::default() });
-    assert!(other.await.unwrap().items.is_empty(), "another tenant has no such app");
+    let slice = Slice { limit: 9, ..Slice::default() };
+    let other = release::list(platform.table(), &scope(2), app().id, &only, slice).await.unwrap();
+    assert!(other.items.is_empty(), "another tenant has no such app");
 }
 
 #[tokio::test]
