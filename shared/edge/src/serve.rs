@@ -101,7 +101,10 @@ async fn ask_for_notice() {
         Ok(extension) => {
             tokio::spawn(async move {
                 if let Err(error) = extension.run().await {
-                    tracing::warn!(error.chain = chain(error.as_ref()), "the extension for notices of shutdown ended");
+                    tracing::debug!(
+                        error.chain = chain(error.as_ref()),
+                        "the extension for notices of shutdown ended"
+                    );
                 }
             });
         }

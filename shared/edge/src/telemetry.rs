@@ -1,12 +1,16 @@
 //! Logs: one JSON object per line on standard output, a message and dotted fields. Never a body, a token or an address.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sets logging up for the process. The level comes from `LOG_LEVEL`, `info` unless set.
+/// Sets logging up for the process. The level comes from `LOG_LEVEL`, `info` unless set; it may
+/// name targets as well, as in `info,aws_smithy_runtime=debug`.
 pub(crate) fn start() {
-    let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = std::env::var("LOG_LEVEL")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
