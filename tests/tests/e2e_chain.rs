@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -410,15 +411,16 @@ async fn a_worker_killed_in_the_midst_loses_nothing() {
     for event in &events {
         send(&stack, "audit", &delivered(event)).await;
     }
-    let mut killed = 0;
+    let killed = AtomicUsize::new(0);
     let found = eventually("every event is logged", async || {
         let found = numbers(&table, &tenant).await.len();
         // Fewer kills than a message has attempts.
-        if killed < 3 && found > killed * 8 {
+        let kills = killed.load(Ordering::Relaxed);
+        if kills < 3 && found > kills * 8 {
             for id in processes(&stack, "AuditWorkerFunction") {
                 signal(id, "-KILL");
             }
-            killed += 1;
+            killed.store(kills + 1, Ordering::Relaxed);
         }
         if found == events.len() {
             Ok(numbers(&table, &tenant).await)
@@ -427,7 +429,7 @@ async fn a_worker_killed_in_the_midst_loses_nothing() {
         }
     })
     .await;
-    assert!(killed > 0, "a worker was killed while it worked");
+    assert!(killed.into_inner() > 0, "a worker was killed while it worked");
     assert_without_gaps(&found);
     let wanted: BTreeSet<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
