@@ -1,5 +1,7 @@
 //! Devices: what they are offered, what they fetch, and what that costs.
 
+#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -225,7 +227,7 @@ impl Line {
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
         let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
             self.sent.fetch_add(read, Ordering::SeqCst);
             if self.cut.load(Ordering::SeqCst) || to_server.write_all(&buffer[..read]).await.is_err() {
