@@ -1,13 +1,17 @@
 //! The chain on the deployed stack: what happens to events, batches and reports between the table and those who act on them,
 //! when deliveries come twice, in another order, malformed, or to a worker that dies.
 
+mod chain;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chain::{
+    Table, assert_without_gaps, delivered, drained, entries, event, new_tenant, numbers, operator, processes,
+    queue, send, signal, suffix,
+};
 use http::Method;
 use jiff::Timestamp;
 use rookery_domain::event::Event;
@@ -16,159 +20,6 @@ use rookery_operations::{redrive, replay};
 use rookery_tests::stack::{Stack, eventually};
 use rookery_tests::world::Actor;
 use serde_json::{Value, json};
-
-type Items = BTreeMap<(String, String), std::collections::HashMap<String, AttributeValue>>;
-
-/// The table, with the operator's rights.
-struct Table {
-    client: aws_sdk_dynamodb::Client,
-    name: String,
-}
-
-impl Table {
-    fn of(stack: &Stack) -> Self {
-        let key = |name: &str| stack.text(&format!("/credentials/{name}"));
-        let credentials = aws_credential_types::Credentials::new(
-            key("access_key_id"),
-            key("secret_access_key"),
-            None,
-            None,
-            "test",
-        );
-        let config =
-            aws_sdk_dynamodb::Config::builder()
-                .behavior_version(
-                    aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12(),
-                )
-                .region(aws_sdk_dynamodb::config::Region::new(stack.text("/region").to_owned()))
-                .credentials_provider(credentials)
-                .endpoint_url(stack.text("/endpoint_url"))
-                .build();
-        Self { client: aws_sdk_dynamodb::Client::from_conf(config), name: stack.text("/table").to_owned() }
-    }
-
-    /// Every item of a tenant whose partition key goes on like this.
-    async fn items(&self, tenant: &str, rest: &str) -> Items {
-        let (mut found, mut start) = (Items::new(), None);
-        loop {
-            let page = self
-                .client
-                .scan()
-                .table_name(&self.name)
-                .consistent_read(true)
-                .filter_expression("begins_with(pk, :prefix)")
-                .expression_attribute_values(":prefix", AttributeValue::S(format!("{tenant}#{rest}")))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .expect("the table is scanned");
-            for item in page.items.unwrap_or_default() {
-                let text = |name: &str| item[name].as_s().expect("a text").clone();
-                found.insert((text("pk"), text("sk")), item);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return found;
-            }
-        }
-    }
-
-    async fn events(&self, tenant: &str) -> Vec<Event> {
-        let mut items = self.items(tenant, "").await;
-        items.retain(|(partition, _), _| partition.ends_with("#ev"));
-        let read = |item: &std::collections::HashMap<String, AttributeValue>| {
-            serde_json::from_str(item["detail"].as_s().expect("a text")).expect("an event")
-        };
-        items.values().map(read).collect()
-    }
-
-    async fn put(&self, item: std::collections::HashMap<String, AttributeValue>) {
-        self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await.expect("a put");
-    }
-
-    async fn delete(&self, (partition, sort): &(String, String)) {
-        let key = |text: &String| AttributeValue::S(text.clone());
-        let request = self.client.delete_item().table_name(&self.name);
-        request.key("pk", key(partition)).key("sk", key(sort)).send().await.expect("a delete");
-    }
-}
-
-fn queue(stack: &Stack, name: &str) -> String {
-    stack.text(&format!("/queues/{name}")).to_owned()
-}
-
-async fn send(stack: &Stack, name: &str, body: &str) {
-    let clients = stack.operator();
-    let request = clients.queues().send_message().queue_url(queue(stack, name)).message_body(body);
-    request.send().await.expect("the queue takes it");
-}
-
-/// An event as the bus delivers it.
-fn delivered(event: &Value) -> String {
-    json!({
-        "version": "0", "id": "00000000-0000-4000-8000-000000000001", "detail-type": event["action"], "source": "rookery",
-        "account": "000000000000", "time": event["at"], "region": "us-east-1", "resources": [], "detail": event,
-    })
-    .to_string()
-}
-
-/// 26 characters of an id, of this moment and this number.
-fn suffix(n: u64) -> String {
-    let milliseconds = u128::try_from(Timestamp::now().as_millisecond()).expect("a time after 1970");
-    let random = u128::from(std::process::id()) << 32 | u128::from(n);
-    rookery_domain::id::encode(uuid::Uuid::from_u128(milliseconds << 80 | 0x7 << 76 | random))
-}
-
-/// A tenant that nobody signed up, so that nothing but the test writes in it.
-fn new_tenant(n: u64) -> String {
-    format!("ten_{}", suffix(n))
-}
-
-fn event(tenant: &str, n: u64) -> Value {
-    json!({
-        "id": format!("evt_{}", suffix(n)), "tenant": tenant, "action": "app.update",
-        "resource": {"kind": "app", "id": "app_01h455vb4pex5vsknk084sn02q"}, "version": n,
-        "at": Timestamp::now(), "actor": {"kind": "api_key", "id": "key_01h455vb4pex5vsknk084sn02q"},
-        "origin": {"request_id": format!("req-{n}")}, "outcome": "allowed",
-    })
-}
-
-/// The entries of a tenant by event id: their numbers.
-async fn numbers(table: &Table, tenant: &str) -> BTreeMap<String, u64> {
-    let items = table.items(tenant, "audit").await;
-    let partition = format!("{tenant}#audit");
-    let entries = items.into_iter().filter(|((pk, _), _)| *pk == partition);
-    entries
-        .map(|((_, id), item)| (id, item["seq"].as_n().expect("a number").parse().expect("a number")))
-        .collect()
-}
-
-/// Waits until a tenant has so many entries, and answers their numbers.
-async fn entries(table: &Table, tenant: &str, count: usize) -> BTreeMap<String, u64> {
-    eventually("the audit trail is complete", async || {
-        let found = numbers(table, tenant).await;
-        if found.len() == count { Ok(found) } else { Err(format!("{} of {count} entries", found.len())) }
-    })
-    .await
-}
-
-fn assert_without_gaps(numbers: &BTreeMap<String, u64>) {
-    let seen: BTreeSet<u64> = numbers.values().copied().collect();
-    let last = u64::try_from(numbers.len()).expect("a number");
-    assert_eq!(seen, (1..=last).collect(), "numbered from 1 on without gaps");
-}
-
-/// Waits until a queue holds nothing, neither waiting nor in somebody's hands.
-async fn drained(stack: &Stack, name: &str) {
-    use rookery_store::queue::depth;
-    eventually("the queue is empty", async || {
-        match depth(stack.operator().queues(), &queue(stack, name)).await.expect("a depth") {
-            0 => Ok(()),
-            depth => Err(format!("{depth} messages")),
-        }
-    })
-    .await;
-}
 
 /// The audit trail as the API lists it.
 async fn trail(stack: &Stack, owner: &Actor, query: &str) -> Vec<Value> {
@@ -384,25 +235,6 @@ async fn a_parked_message_comes_home() {
     assert_eq!(found, BTreeMap::from([(id, 1)]));
 }
 
-/// The processes of a function of this stack.
-fn processes(stack: &Stack, function: &str) -> Vec<u32> {
-    let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", stack.text(&format!("/functions/{function}")));
-    let cloud = format!("AWS_ENDPOINT_URL={}", stack.text("/endpoint_url"));
-    let listed = std::fs::read_dir("/proc").expect("a Linux machine").flatten();
-    let ids = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_it = |id: &u32| {
-        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-        let variables: Vec<&[u8]> = environment.split(|byte| *byte == 0).collect();
-        [&name, &cloud].iter().all(|wanted| variables.contains(&wanted.as_bytes()))
-    };
-    ids.filter(is_it).collect()
-}
-
-fn signal(id: u32, signal: &str) {
-    // It may have ended by itself meanwhile, so the outcome says nothing.
-    let _ = Command::new("kill").args([signal, &id.to_string()]).status();
-}
-
 #[tokio::test]
 async fn a_worker_killed_in_the_midst_loses_nothing() {
     let (stack, table) = (Stack::connect(), Table::of(&Stack::connect()));
@@ -459,7 +291,9 @@ async fn a_function_told_to_end_loses_no_usage() {
             asked += 1;
         }
         // At once, while what was counted has not been sent.
-        for id in processes(&stack, "DeviceUpdateFunction") {
+        let told = processes(&stack, "DeviceUpdateFunction");
+        assert!(!told.is_empty(), "no process of the function was found");
+        for id in told {
             signal(id, "-TERM");
         }
         if round < 2 {
@@ -480,11 +314,51 @@ async fn a_function_told_to_end_loses_no_usage() {
     assert_eq!(total(&stack, &owner, "update_checks").await, asked, "and none twice");
 }
 
-/// The stack, as the operator's program sees it.
-fn operator() -> rookery_operations::Stack {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/local/stack.json"));
-    let path = std::env::var_os("ROOKERY_STACK").map_or_else(default, PathBuf::from);
-    rookery_operations::Stack::read(&path).unwrap_or_else(|fault| panic!("{fault:?}"))
+#[tokio::test]
+async fn reports_count_once_and_those_of_unknown_releases_not_at_all() {
+    let (stack, table) = (Stack::connect(), Table::of(&Stack::connect()));
+    let (tenant, app) = (new_tenant(6), format!("app_{}", suffix(6)));
+    let (known, unknown) = (format!("rel_{}", suffix(6)), format!("rel_{}", suffix(7)));
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let release =
+        [("pk", text(&format!("{tenant}#{app}#release"))), ("sk", text(&known)), ("id", text(&known))];
+    table.put(release.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()).await;
+
+    let report = |device: u64, release: &str, event: &str| {
+        let mut report = json!({"device_id": format!("d{device}"), "release_id": release, "event": event, "at": Timestamp::now()});
+        if event == "failed" {
+            report["reason"] = json!("signature mismatch");
+        }
+        report
+    };
+    let delivery = |reports: Vec<Value>| {
+        json!({
+            "tenant": tenant, "app": app, "app_key": format!("ak_{}", suffix(6)), "received_at": Timestamp::now(),
+            "request_id": "req-1", "reports": reports,
+        })
+        .to_string()
+    };
+    let first = delivery(vec![
+        report(1, &known, "installed"),
+        report(2, &known, "failed"),
+        report(1, &unknown, "installed"),
+    ]);
+    let second = delivery(vec![
+        report(1, &known, "installed"),
+        report(3, &known, "installed"),
+        report(3, &known, "failed"),
+    ]);
+    for body in [&first, &second, &first] {
+        send(&stack, "reports", body).await;
+    }
+    drained(&stack, "reports").await;
+    let counts = async |release: &str, what: &str| {
+        let items = table.items(&tenant, &format!("{release}#{what}")).await.into_values();
+        items.map(|item| item["count"].as_n().unwrap().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&known, "adoption").await, ["2", "2"], "two failed, two installed");
+    assert_eq!(counts(&known, "failure").await, ["2"]);
+    assert!(table.items(&tenant, &unknown).await.is_empty());
 }
 
 #[tokio::test]
@@ -555,9 +429,10 @@ async fn what_the_stream_cannot_tell_goes_to_the_failure_queue_and_holds_nothing
     let owner = stack.sign_up().await;
     let mark = suffix(7);
     let text = |text: &str| AttributeValue::S(text.to_owned());
+    let key = (format!("{}#app_{mark}#ev", owner.tenant), "000000000001".to_owned());
     let item = [
-        ("pk", text(&format!("{}#app_{mark}#ev", owner.tenant))),
-        ("sk", text("000000000001")),
+        ("pk", text(&key.0)),
+        ("sk", text(&key.1)),
         ("kind", text("event")),
         ("detail", text("{\"half\": ")),
         ("action", text("app.update")),
@@ -579,4 +454,5 @@ async fn what_the_stream_cannot_tell_goes_to_the_failure_queue_and_holds_nothing
     assert!(body["reason"].as_str().unwrap().contains("cannot be read"), "{body}");
     let request = clients.queues().delete_message().queue_url(&failures);
     request.set_receipt_handle(parked.receipt_handle).send().await.expect("it is taken away");
+    table.delete(&key).await;
 }
