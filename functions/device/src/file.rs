@@ -41,7 +41,7 @@ const URL_BYTES: usize = 2 << 20;
 #[derive(Debug)]
 struct Files {
     tenant: TenantId,
-    by_sha256: HashMap<Sha256, (FileSize, ContentType)>,
+    by_sha256: HashMap<Sha256, (FileSize, Option<ContentType>)>,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ async fn file(
     };
     let Some(files) = memory.files(&context, (app_key, package)).await? else { return Ok(unknown()) };
     let Some((size, content_type)) = files.by_sha256.get(&sha256) else { return Ok(unknown()) };
-    let location = memory.url(&context, files.tenant, (package, sha256), content_type).await?;
+    let location = memory.url(&context, files.tenant, (package, sha256), content_type.as_ref()).await?;
     if method == Method::GET && begins_at_the_start(&headers) {
         context.meter().count(files.tenant, Meter::DownloadedBytes, size.bytes(), context.now());
     }
@@ -119,7 +119,7 @@ impl Memory {
         context: &Context,
         tenant: TenantId,
         key: (PackageId, Sha256),
-        content_type: &ContentType,
+        content_type: Option<&ContentType>,
     ) -> Result<HeaderValue, Problem> {
         let now = context.now();
         let load = async {
@@ -136,7 +136,7 @@ impl Memory {
 fn listed(signed: &SignedManifest) -> Result<Files, Problem> {
     let manifest = Manifest::parse(signed.manifest.as_bytes()).map_err(Problem::internal)?;
     let file = |file: &rookery_domain::package::ManifestFile| {
-        (file.sha256, (file.size, ContentType::of_path(&file.path)))
+        (file.sha256, (file.size, ContentType::known(&file.path)))
     };
     Ok(Files { tenant: signed.tenant, by_sha256: manifest.files().iter().map(file).collect() })
 }

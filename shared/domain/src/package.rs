@@ -155,12 +155,15 @@ impl ContentType {
     /// What a file is served as when its uploader did not say: by the extension of its path, and otherwise
     /// `application/octet-stream`, which no browser tries to run.
     pub fn of_path(path: &FilePath) -> Self {
+        Self::known(path).unwrap_or_else(|| Self("application/octet-stream".to_owned()))
+    }
+
+    /// The type that the extension of a path tells, if it tells one.
+    pub fn known(path: &FilePath) -> Option<Self> {
         let name = path.as_str().rsplit('/').next().unwrap_or_default();
-        let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-        let known = extension.and_then(|extension| {
-            TYPES.iter().find(|(listed, _)| *listed == extension).map(|(_, content_type)| *content_type)
-        });
-        Self(known.unwrap_or("application/octet-stream").to_owned())
+        let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
+        let (_, content_type) = TYPES.iter().find(|(listed, _)| *listed == extension)?;
+        Some(Self((*content_type).to_owned()))
     }
 }
 

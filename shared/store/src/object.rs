@@ -102,12 +102,13 @@ impl<'a> Objects<'a> {
         })
     }
 
-    /// Presigns the download of a file, which S3 then serves as this type and as immutable. Makes no request.
+    /// Presigns the download of a file, which S3 then serves as immutable, and as this type instead of the one that it was
+    /// uploaded as. Makes no request.
     pub async fn presign_download(
         &self,
         scope: &TenantScope,
         file: Sha256,
-        content_type: &ContentType,
+        content_type: Option<&ContentType>,
         good_for: Duration,
         now: Timestamp,
     ) -> Result<String, StoreError> {
@@ -122,7 +123,7 @@ impl<'a> Objects<'a> {
             .get_object()
             .bucket(self.bucket)
             .key(key(scope, file))
-            .response_content_type(content_type.as_str())
+            .set_response_content_type(content_type.map(ToString::to_string))
             .response_cache_control("private, max-age=31536000, immutable")
             .presigned(terms)
             .await
