@@ -208,3 +208,14 @@ async fn a_key_of_another_tenant_does_not_exist() {
     let reply = world.call_with(&owner, Method::GET, &path, None, &[]).await.expect(200);
     assert!(reply.body["revoked_at"].is_null());
 }
+
+#[tokio::test]
+async fn signing_up_again_takes_no_notice_of_a_token() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let headers = [("idempotency-key", "once")];
+    let body = sign_up_body("acme");
+    // The secret in the answer is sealed, for which this world has no key: the route got that far, and took no other way.
+    let reply = world.call_with(&owner, Method::POST, "/v1/signup", Some(&body), &headers).await.expect(503);
+    assert_eq!(reply.problem(), "unavailable");
+}

@@ -154,7 +154,7 @@ async fn sign_up(
         user: founding.owner.into(),
         api_key: NewApiKey { key: key.into(), secret: token.reveal() },
     };
-    let answer = Answer::created("/v1/tenant".to_owned(), &body)?.with_secret();
+    let answer = Answer::created("/v1/whoami".to_owned(), &body)?.with_secret();
     context.commit(&scope, idempotency.as_ref(), transaction, answer).await
 }
 

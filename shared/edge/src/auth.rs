@@ -17,7 +17,7 @@ use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
 use rookery_store::{Settings, TenantScope, Transaction, Variable};
 
-use crate::request::RequestFacts;
+use crate::request::{Known, RequestFacts};
 use crate::{Context, Problem};
 
 /// Who acts.
@@ -130,6 +130,9 @@ impl FromRequestParts<Context> for Caller {
             return Err(Problem::Unauthenticated);
         }
         context.meter().count(scope.tenant(), usage::Meter::ApiCalls, 1, context.now());
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.0.get_or_init(|| caller.clone());
+        }
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }

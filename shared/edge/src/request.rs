@@ -1,6 +1,6 @@
 //! What is known of a request before any handler runs, and what is done to every answer after.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -88,12 +88,18 @@ impl FromRequestParts<Context> for BaseUrl {
     }
 }
 
+/// Where authentication leaves the caller for the log line, which is written when the request is gone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known(pub(crate) Arc<OnceLock<Caller>>);
+
 /// The outermost layer: request id, one log line, problem documents, and headers that every answer has.
 pub async fn finish(State(context): State<Context>, request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
     let (mut parts, body) = request.into_parts();
     let facts = RequestFacts::of(&parts, &context);
     parts.extensions.insert(facts.clone());
+    let known = Known::default();
+    parts.extensions.insert(known.clone());
     let method = parts.method.clone();
     let path = parts.uri.path().to_owned();
     let route = parts
@@ -104,7 +110,7 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
     let response = next.run(Request::from_parts(parts, body)).instrument(span.clone()).await;
     span.in_scope(|| {
         let response = documented(response, &path, &facts.request_id);
-        let caller = response.extensions().get::<Caller>();
+        let caller = known.0.get();
         tracing::info!(
             http.method = %method,
             http.route = route,
