@@ -3,7 +3,9 @@
 use http::Method;
 use rookery_domain::hash::Sha256;
 use rookery_domain::secret::VERSIONS_KEPT;
-use rookery_store::{Refusal, Slice, StoreError, Transaction, app, file, package, secret, serving};
+use rookery_store::{
+    Refusal, Slice, StoreError, Transaction, app, file, idempotency, package, secret, serving,
+};
 use rookery_tests::seed::sealed;
 use rookery_tests::world::World;
 use serde_json::{Value, json};
@@ -381,4 +383,26 @@ async fn a_key_does_what_its_scopes_say_and_no_more() {
     for below in ["uploads", "packages", "secrets"] {
         world.post(&reader, &format!("{path}/{below}"), json!({})).await.expect(403);
     }
+}
+
+/// The body of a request that carries a secret must not be found by trying values against what is stored of it.
+#[tokio::test]
+async fn what_is_kept_of_a_request_is_no_digest_of_its_body() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let principal = world.get(&owner, "/v1/whoami").await.expect(200).text("/principal/id");
+    let body = json!({"name": "Nest"});
+    let headers = [("idempotency-key", "one")];
+    let path = "/v1/organizations";
+    let send = || world.call_with(&owner, Method::POST, path, Some(&body), &headers);
+    let (first, again) = (send().await.expect(201), send().await.expect(201));
+    assert_eq!(first.body, again.body);
+
+    let scope = world.scope(&owner);
+    let caller = idempotency::Caller::Tenant(&scope);
+    let place = idempotency::key(caller, &principal, "POST /v1/organizations", "one");
+    let now = world.context().now();
+    let kept = idempotency::find(world.table(), &place, now).await.unwrap().unwrap();
+    assert_ne!(kept.request, Sha256::of(body.to_string().as_bytes()));
+    assert_ne!(kept.request, Sha256::of_parts(&[b"one", b"\0", body.to_string().as_bytes()]));
 }
