@@ -72,7 +72,8 @@ async fn describe(project: &Project, stack: &StackArgs) -> Result<PathBuf> {
         return Ok(file);
     };
     let python = Python::prepare(project).await?;
-    let described = python.ask("describe_stack.py", &[&OsString::from(name)], &Value::Null, Vec::new()).await?;
+    let described =
+        python.ask("describe_stack.py", &[&OsString::from(name)], &Value::Null, Vec::new()).await?;
     let file = project.local().join(format!("stack-{name}.json"));
     std::fs::write(&file, described.to_string()).context(|| format!("Writing {}", file.display()))?;
     Ok(file)

@@ -1,4 +1,5 @@
 //! Usage: exact whatever arrives how often, in which order and at the same time; and rebuilt from its batches.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod platform;
 

@@ -122,7 +122,7 @@ pub(crate) fn scope(n: u128) -> TenantScope {
 
 /// An id of the given second.
 pub(crate) fn event_id(second: u64, n: u64) -> EventId {
-    EventId::from_uuid(uuid::Uuid::from_u128(u128::from(second) * 1000 << 80 | 7 << 76 | u128::from(n)))
+    EventId::from_uuid(uuid::Uuid::from_u128(((u128::from(second) * 1000) << 80) | (7 << 76) | u128::from(n)))
 }
 
 /// An event of a tenant; each `n` is one of its own, a second after the one before.
