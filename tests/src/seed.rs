@@ -5,6 +5,7 @@ use rookery_domain::app::{App, AppKey, SigningKey};
 use rookery_domain::event::{Actor as Author, ActorKind};
 use rookery_domain::hash::Sha256;
 use rookery_domain::package::{FileSize, Manifest, ManifestFile, Package, Signature, Split};
+use rookery_domain::properties::Metadata;
 use rookery_domain::secret::Secret;
 use rookery_store::app::StoredSigningKey;
 use rookery_store::seal::Sealed;
@@ -87,7 +88,8 @@ impl World {
             })
             .collect();
         let (version, index) = (version.parse().expect("a version"), files[0].0.parse().expect("a path"));
-        let manifest = Manifest::new(app.id, version, index, listed, Default::default()).expect("a manifest");
+        let manifest =
+            Manifest::new(app.id, version, index, listed, Metadata::default()).expect("a manifest");
         let signature = Signature {
             algorithm: "ed25519".to_owned(),
             key_id: app.signing_keys[0].id.clone(),

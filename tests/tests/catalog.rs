@@ -1,6 +1,7 @@
 //! Applications, packages and secrets through the route table. What S3 and KMS make is seeded.
 
 use http::Method;
+use rookery_domain::app::Platform;
 use rookery_domain::hash::Sha256;
 use rookery_domain::secret::VERSIONS_KEPT;
 use rookery_store::{
@@ -77,7 +78,7 @@ async fn new_platforms_reach_every_channel() {
     let servings = serving::of_app(world.table(), &app).await.unwrap();
     assert_eq!(servings.len(), 2);
     for item in servings {
-        let platforms: Vec<&str> = item.platforms.iter().map(|platform| platform.as_str()).collect();
+        let platforms: Vec<&str> = item.platforms.iter().map(Platform::as_str).collect();
         assert_eq!(platforms, ["web", "ios"], "{}", item.channel);
     }
 }

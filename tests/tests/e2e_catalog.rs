@@ -1,5 +1,7 @@
 //! Applications, uploads, packages and secrets on the deployed stack, with its S3 and KMS.
 
+#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
+
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
@@ -126,8 +128,8 @@ async fn an_app_comes_with_a_key_and_a_channel() {
 
     let taken = stack.post(&owner, "/v1/apps", json!({"name": "hello", "platforms": ["ios"]})).await;
     assert_eq!(taken.expect(409).problem(), "already-exists");
-    let patch = json!({"platforms": ["android"]});
-    stack.call_with(&owner, Method::PATCH, path, Some(&patch), &[("if-match", "\"1\"")]).await.expect(200);
+    let other = json!({"platforms": ["android"]});
+    stack.call_with(&owner, Method::PATCH, path, Some(&other), &[("if-match", "\"1\"")]).await.expect(200);
     stack.call_with(&owner, Method::DELETE, path, None, &[("if-match", "\"1\"")]).await.expect(412);
     stack.call_with(&owner, Method::DELETE, path, None, &[]).await.expect(204);
     stack.get(&owner, path).await.expect(404);
