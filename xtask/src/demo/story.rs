@@ -109,7 +109,7 @@ impl Story {
         self.good_for = self.fleet.ask_without_a_name().await?;
         self.tenant.tally.update_checks += 1;
         let reached = self.wave(&release).await?;
-        self.expect(reached.len(), DEVICES, "devices were offered 1.0.0")?;
+        expect(reached.len(), DEVICES, "devices were offered 1.0.0")?;
         self.fleet.install(&reached, &release);
         fact("devices", format_args!("all {} were offered 1.0.0", number(DEVICES as u64)));
         self.untold.push(Untold { devices: reached, release, events: INSTALLED });
@@ -123,36 +123,31 @@ impl Story {
         self.spread().await?;
         let answers = self.ask().await?;
         let early = self.fleet.offered(&answers, &release)?;
-        if early != self.fleet.share(&release, QUARTER_BP) {
-            return Err(Failure::new(
-                "The devices that were offered 2.0.0 are not those that the published rule names; \
-                 see `bucket` in shared/domain/src/rollout.rs.",
-            ));
-        }
-        fact(
-            "devices",
-            format_args!(
-                "{} of {} were offered 2.0.0: exactly those that the rule names",
-                early.len(),
-                number(DEVICES as u64)
-            ),
-        );
+        self.expect_share(&early, &release, QUARTER_BP, "2.0.0")?;
         self.fleet.install(&early, &release);
 
         self.command(&release, "ramp", json!({ "rollout_bp": 10_000 })).await?;
-        self.untold.push(Untold { devices: early.clone(), release: release.clone(), events: INSTALLED });
         let spreading = Spreading::start(self.good_for);
         self.download(&early, &answers, &package).await?;
+        self.untold.push(Untold { devices: early.clone(), release: release.clone(), events: INSTALLED });
         self.tell().await?;
         spreading.done().await;
+        self.remaining_devices(&early, release).await
+    }
+
+    async fn remaining_devices(&mut self, early: &[usize], release: String) -> Result<()> {
         let late = self.wave(&release).await?;
-        let kept = (0..DEVICES).filter(|device| !late.contains(device)).collect::<Vec<_>>();
+        let kept: Vec<usize> = (0..DEVICES).filter(|device| !late.contains(device)).collect();
         if kept != early {
             return Err(Failure::new(
-                "At 100 % the devices that had 2.0.0 did not simply keep it; see `decide` in shared/domain/src/device.rs.",
+                "At 100 % the devices that had 2.0.0 did not simply keep it; \
+                 see `decide` in shared/domain/src/device.rs.",
             ));
         }
-        fact("ramped", format_args!("{} kept it, the other {} were offered it", early.len(), late.len()));
+        fact(
+            "at 100 %",
+            format_args!("those {} kept it, the other {} were offered it", kept.len(), late.len()),
+        );
         self.fleet.install(&late, &release);
         self.command(&release, "conclude", json!({})).await?;
         self.untold.push(Untold { devices: late, release, events: INSTALLED });
@@ -160,31 +155,51 @@ impl Story {
     }
 
     async fn broken_version(&mut self, directory: &Path) -> Result<()> {
-        heading("Release 3.0.0 to a tenth: it fails, and is rolled back");
+        heading("Release 3.0.0 to a tenth: it does not start, and is rolled back");
         let package = self.publish(directory, "3.0.0").await?;
         let failing = self.release(&package, TENTH_BP).await?;
         self.spread().await?;
         let hit = self.wave(&failing).await?;
-        self.expect(hit.len(), self.fleet.share(&failing, TENTH_BP).len(), "devices were offered 3.0.0")?;
+        self.expect_share(&hit, &failing, TENTH_BP, "3.0.0")?;
         self.fleet.install(&hit, &failing);
-        fact("devices", format_args!("{} were offered 3.0.0, and it does not start", hit.len()));
         self.command(&failing, "pause", json!({})).await?;
+        self.roll_back(hit, failing).await
+    }
+
+    async fn roll_back(&mut self, hit: Vec<usize>, failing: String) -> Result<()> {
         let notes = json!({ "notes": "It does not start." });
         let minted = self.command(&failing, "rollback", notes).await?;
         let minted = self.remember(&minted, "rollback to 2.0.0")?;
-        fact("rolled back", format_args!("by a new release of 2.0.0, {minted}"));
+        fact("rollback", format_args!("by a new release of 2.0.0, {minted}"));
         self.untold.push(Untold { devices: hit.clone(), release: failing, events: FAILED });
         self.spread().await?;
         let back = self.wave(&minted).await?;
         if back != hit {
             return Err(Failure::new(
-                "Not exactly the devices with 3.0.0 were sent back to 2.0.0; see `decide` in shared/domain/src/device.rs.",
+                "Not exactly the devices with 3.0.0 were sent back to 2.0.0; \
+                 see `decide` in shared/domain/src/device.rs.",
             ));
         }
         fact("devices", format_args!("all {} went back to 2.0.0, the others stayed", back.len()));
         self.fleet.install(&back, &minted);
         self.untold.push(Untold { devices: back, release: minted, events: &["installed"] });
         self.tell().await
+    }
+
+    /// Which devices a partial rollout reaches can be computed by anybody, and has to be exactly that.
+    fn expect_share(&self, offered: &[usize], release: &str, rollout_bp: u64, version: &str) -> Result<()> {
+        if offered != self.fleet.share(release, rollout_bp) {
+            return Err(Failure::new(format!(
+                "The devices that were offered {version} are not those that docs/DEVICES.md lets compute; \
+                 see `bucket` in shared/domain/src/rollout.rs."
+            )));
+        }
+        let (offered, all) = (offered.len(), number(DEVICES as u64));
+        fact(
+            "devices",
+            format_args!("{offered} of {all} were offered {version}, exactly those that it was for"),
+        );
+        Ok(())
     }
 
     /// A key that may only look tries to do more.
@@ -286,18 +301,22 @@ impl Story {
     /// Devices report what became of releases, and those with bad news repeat it: that must not count twice.
     async fn tell(&mut self) -> Result<()> {
         let bar = Bar::waiting("Devices report");
+        let mut repeated = 0;
         for Untold { devices, release, events } in std::mem::take(&mut self.untold) {
             for event in events {
                 let reports = self.fleet.report(&devices, &release, event).await?;
                 self.tenant.tally.reports += reports.len() as u64;
                 if *event == "failed" {
                     self.fleet.send(&reports).await?;
-                    self.tenant.tally.reports += reports.len() as u64;
-                    fact("reports", "the failures were sent twice, and must be counted once");
+                    repeated += reports.len() as u64;
                 }
             }
         }
         bar.done();
+        self.tenant.tally.reports += repeated;
+        if repeated > 0 {
+            fact("reports", "each failure was reported twice, and must be counted once");
+        }
         Ok(())
     }
 
@@ -332,12 +351,11 @@ impl Story {
         }
         Ok(())
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as part of the story")]
-    fn expect(&self, seen: usize, wanted: usize, what: &str) -> Result<()> {
-        if seen == wanted {
-            return Ok(());
-        }
-        Err(Failure::new(format!("{seen} {what} instead of {wanted}; see the device area.")))
+fn expect(seen: usize, wanted: usize, what: &str) -> Result<()> {
+    if seen == wanted {
+        return Ok(());
     }
+    Err(Failure::new(format!("{seen} {what} instead of {wanted}; see the device area.")))
 }
