@@ -47,3 +47,12 @@ fn operation_ids_are_unique() {
     unique.dedup();
     assert_eq!(unique.len(), ids.len(), "an operation id stands twice in {ids:?}");
 }
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    let api = serde_json::to_value(openapi()).unwrap();
+    let text = api.to_string();
+    for reference in text.split("\"#/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(api.pointer(&format!("/{reference}")).is_some(), "#/{reference} leads nowhere");
+    }
+}

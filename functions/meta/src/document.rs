@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rookery_domain::device::{AppVersion, Current};
+use rookery_domain::moment::Moment;
 use rookery_edge::Document;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -31,6 +33,14 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     let mut nested = Vec::new();
     Document::schemas(&mut nested);
     components.schemas.extend(nested);
+    // The types of parameters are referred to, but not collected.
+    for (name, schema) in [
+        (AppVersion::name(), AppVersion::schema()),
+        (Current::name(), Current::schema()),
+        (Moment::name(), Moment::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
     api.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for (path, item) in &mut api.paths.paths {
         let has_ids = path.contains('{');
