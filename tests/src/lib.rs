@@ -1,8 +1,8 @@
 //! What the tests of this crate share.
 
+pub mod fuzz;
 pub mod released_app;
 pub mod seed;
-pub mod fuzz;
 pub mod stack;
 pub mod template;
 pub mod world;

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{body, load, transition};
+use crate::{body, load};
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -73,7 +73,7 @@ async fn create(
     Path(app): Path<String>,
     Body { value, idempotency }: Body<NewChannel>,
 ) -> Result<Answer, Problem> {
-    transition::deciding(|| async {
+    rookery_edge::deciding(|| async {
         let app = load::app(&context, &scope.tenant, &app).await?;
         let before = serving::channels(context.table()?, &app).await?.ok_or(Problem::NotFound("app"))?;
         let after = before.with_channel(value.name.clone()).map_err(refused)?;

@@ -38,7 +38,7 @@ async fn conclude(
     if_match: IfMatch,
     Body { value: Empty {}, idempotency }: Body<Empty>,
 ) -> Result<Answer, Problem> {
-    transition::deciding(|| async {
+    rookery_edge::deciding(|| async {
         let found = load::everything(&context, &scope.tenant, &place).await?;
         let (before, now) = (found.release, context.now());
         if_match.check(before.version)?;

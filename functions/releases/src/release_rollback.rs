@@ -60,7 +60,7 @@ async fn rollback(
     if_match: IfMatch,
     Body { value, idempotency }: Body<Rollback>,
 ) -> Result<Answer, Problem> {
-    transition::deciding(|| async {
+    rookery_edge::deciding(|| async {
         let found = load::everything(&context, &scope.tenant, &place).await?;
         let (failing, now) = (found.release, context.now());
         if_match.check(failing.version)?;

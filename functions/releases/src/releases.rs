@@ -106,7 +106,7 @@ async fn create(
 ) -> Result<Answer, Problem> {
     let app = load::app(&context, &scope.tenant, &app).await?;
     let (package, manifest) = package(&context, &scope.tenant, &app, value.package_id).await?;
-    transition::deciding(|| async {
+    rookery_edge::deciding(|| async {
         let offered = serving::find(context.table()?, &app, &value.channel).await?;
         let offered = offered.ok_or_else(|| Problem::invalid("/channel", "is not a channel of this app"))?;
         let now = context.now();

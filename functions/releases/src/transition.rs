@@ -1,36 +1,15 @@
 //! Changing a release together with what its channel offers.
 
-use std::time::Duration;
-
 use rookery_domain::channel::Serving;
 use rookery_domain::event::{Change, Resource, changes};
 use rookery_domain::id::ReleaseId;
 use rookery_domain::permission::Right;
 use rookery_domain::release::{Command, Release, ReleaseError};
-use rookery_edge::{Answer, Context, Idempotency, IfMatch, Problem, Scope};
+use rookery_edge::{Answer, Context, Idempotency, IfMatch, Problem, Scope, deciding};
 use rookery_store::{Refusal, TenantScope, Transaction, release, serving};
 use serde_json::json;
 
 use crate::{body, load};
-
-/// How often something is decided anew when others change the same channel at the same time.
-const ATTEMPTS: u32 = 6;
-
-/// Decides and commits, again while others change what is beside the thing that is changed. A change of the thing itself
-/// is the caller's to look at: that conflict is answered.
-pub(crate) async fn deciding<F: Future<Output = Result<Answer, Problem>>>(
-    attempt: impl Fn() -> F,
-) -> Result<Answer, Problem> {
-    for tried in 1..ATTEMPTS {
-        match attempt().await {
-            Err(Problem::Conflict { code: Problem::OVERTAKEN, .. }) => {
-                tokio::time::sleep(Duration::from_millis(10 << tried)).await;
-            }
-            decided => return decided,
-        }
-    }
-    attempt().await
-}
 
 /// Carries out a command that concerns one release, and answers the release after it.
 pub(crate) async fn change<R: Right>(

@@ -18,8 +18,8 @@ pub mod wire;
 mod worker;
 
 pub use answer::{Answer, IfMatch};
-pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 pub use auth::{Caller, Principal, Scope};
+pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 pub use body::{Body, Empty, Idempotency, Located};
 pub use commit::deciding;
 pub use context::{Context, Fill, Sources};

@@ -36,7 +36,8 @@ pub struct Tenant {
 impl Replayed {
     /// Whether nothing points to tampering.
     pub fn is_sound(&self) -> bool {
-        self.events.unreadable.is_empty() && self.tenants.iter().all(|tenant| tenant.audit.findings.is_empty())
+        self.events.unreadable.is_empty()
+            && self.tenants.iter().all(|tenant| tenant.audit.findings.is_empty())
     }
 
     /// What there is to tell, a line each.

@@ -46,8 +46,12 @@ impl Stack {
             "AWS_REGION" => Some(described.region.clone()),
             "AWS_ENDPOINT_URL" => described.endpoint_url.clone(),
             "AWS_ACCESS_KEY_ID" if own => described.credentials.as_ref().map(|own| own.access_key_id.clone()),
-            "AWS_SECRET_ACCESS_KEY" if own => described.credentials.as_ref().map(|own| own.secret_access_key.clone()),
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" if !own => std::env::var(name).ok(),
+            "AWS_SECRET_ACCESS_KEY" if own => {
+                described.credentials.as_ref().map(|own| own.secret_access_key.clone())
+            }
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" if !own => {
+                std::env::var(name).ok()
+            }
             _ => None,
         };
         let needed = [rookery_store::Variable::AccessKeyId, rookery_store::Variable::SecretAccessKey];
@@ -71,7 +75,8 @@ impl Stack {
 
     /// The queues that have dead letters.
     pub fn redrivable(&self) -> Vec<String> {
-        let names = self.queues.keys().filter(|name| self.queues.contains_key(&format!("{name}_dead_letters")));
+        let names =
+            self.queues.keys().filter(|name| self.queues.contains_key(&format!("{name}_dead_letters")));
         names.cloned().collect()
     }
 }

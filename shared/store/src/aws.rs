@@ -38,7 +38,13 @@ pub(crate) fn sdk_config(settings: &Settings) -> SdkConfig {
 fn credentials(settings: &Settings) -> Credentials {
     let text = |variable| settings.get(variable).unwrap_or_default().to_owned();
     let session = settings.get(Variable::SessionToken).map(str::to_owned);
-    Credentials::new(text(Variable::AccessKeyId), text(Variable::SecretAccessKey), session, None, "environment")
+    Credentials::new(
+        text(Variable::AccessKeyId),
+        text(Variable::SecretAccessKey),
+        session,
+        None,
+        "environment",
+    )
 }
 
 fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {

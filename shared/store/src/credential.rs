@@ -173,8 +173,8 @@ mod tests {
 
     fn credential(digest: Sha256) -> Credential {
         Credential {
-            tenant: TenantId::from_uuid(Default::default()),
-            owner: UserId::from_uuid(Default::default()),
+            tenant: TenantId::from_uuid(uuid::Uuid::nil()),
+            owner: UserId::from_uuid(uuid::Uuid::nil()),
             digest,
             scopes: Scopes::All,
             expires_at: None,
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn only_the_right_secret_of_a_known_key_is_let_in() {
-        let id = KeyId::from_uuid(Default::default());
+        let id = KeyId::from_uuid(uuid::Uuid::nil());
         let (right, wrong) = (Token::new(id, [1; 32]), Token::new(id, [2; 32]));
         let known = credential(right.digest());
         assert_eq!(check(&right, Some(&known)).unwrap().key.uuid(), id.uuid());

@@ -161,7 +161,8 @@ impl Target {
         app_version: Option<&AppVersion>,
         device: Option<&DeviceId>,
     ) -> Audience {
-        let platform_fits = self.platforms.is_empty() || platform.is_some_and(|named| self.platforms.contains(named));
+        let platform_fits =
+            self.platforms.is_empty() || platform.is_some_and(|named| self.platforms.contains(named));
         let version_fits = match (&self.app_version, app_version) {
             (None, _) => true,
             (Some(range), Some(version)) => range.holds(version),
