@@ -207,9 +207,7 @@ fn catalog(world: &World) -> Vec<Case> {
     let package = [world.app.as_str(), world.packages[1].as_str()];
     let secret = [world.app.as_str(), world.secret.as_str()];
 
-    let create = post.clone();
-    let make_app =
-        move |n| create("/v1/apps", &[], json!({"name": format!("Bench {n}"), "platforms": ["web"]}));
+    let make_app = create_app(world);
     let (token, id) = (world.token.clone(), app.clone());
     let rename_app = move |n| {
         HttpCall::new("PATCH", "/v1/apps/{app}", &[&id])
@@ -254,21 +252,32 @@ fn catalog(world: &World) -> Vec<Case> {
     ]
 }
 
+fn create_app(world: &World) -> impl Fn(u64) -> HttpCall + 'static {
+    let token = world.token.clone();
+    move |n| {
+        let body = json!({"name": format!("Bench {n}"), "platforms": ["web"]});
+        HttpCall::new("POST", "/v1/apps", &[]).token(&token).json(body)
+    }
+}
+
 fn releases(world: &World) -> Vec<Case> {
     let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
     let app = [world.app.as_str()];
     let release = [world.app.as_str(), world.release.as_str()];
-    let (token, id) = (world.token.clone(), world.app.clone());
-    let make_channel = move |n| {
-        HttpCall::new("POST", "/v1/apps/{app}/channels", &[&id])
-            .token(&token)
-            .json(json!({"name": format!("bench-{n}")}))
+    let token = world.token.clone();
+    // An app holds few channels, so each of them gets an app of its own.
+    let make_app = create_app(world);
+    let make_channel = move |n: u64, app: &Value| {
+        let call = HttpCall::new("POST", "/v1/apps/{app}/channels", &[&text(app, "/id")?]);
+        Ok(call.token(&token).json(json!({"name": format!("bench-{n}")})))
     };
     let make = make_release(world);
     let verb = |name: &'static str, body: Value| verb(world, name, body);
     vec![
         Case::same("releases", "channels", get("/v1/apps/{app}/channels", &app)),
-        Case::changing("releases", "channels", 201, make_channel),
+        Case::http("releases", "channels", "POST /v1/apps/{app}/channels", 201, Box::new(make_channel))
+            .requests(SOME)
+            .after("catalog", "apps", Box::new(move |n, _| Ok(make_app(n)))),
         Case::same("releases", "releases", get("/v1/apps/{app}/releases", &app)),
         Case::changing("releases", "releases", 201, move |n| make(n, 10_000)),
         Case::same("releases", "release", get("/v1/apps/{app}/releases/{release}", &release)),
@@ -294,15 +303,15 @@ fn make_release(world: &World) -> impl Fn(u64, u32) -> HttpCall + 'static {
     }
 }
 
-/// A change of a release that a helper has just made for a tenth of the devices.
+/// A change of a release that a helper has just made for a tenth of the devices. Before it comes one for all devices, which
+/// ends those before it: a channel holds few live releases.
 fn verb(world: &World, handler: &'static str, body: Value) -> Case {
-    let make = make_release(world);
+    let (make_full, make_partial) = (make_release(world), make_release(world));
     let what = format!("POST {}", verb_route(handler));
-    Case::http("releases", handler, &what, 200, change(world, handler, body)).requests(SOME).after(
-        "releases",
-        "releases",
-        Box::new(move |n, _| Ok(make(n, 1000))),
-    )
+    Case::http("releases", handler, &what, 200, change(world, handler, body))
+        .requests(SOME)
+        .after("releases", "releases", Box::new(move |n, _| Ok(make_full(n, 10_000))))
+        .after("releases", "releases", Box::new(move |n, _| Ok(make_partial(n, 1000))))
 }
 
 fn change(world: &World, handler: &'static str, body: Value) -> Request {

@@ -197,7 +197,9 @@ impl Shared {
         self.record(call);
         match answer {
             Ok(body) => ([("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response(),
-            Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+            Err(error) => {
+                (StatusCode::BAD_REQUEST, json!({"__type": error.to_string()}).to_string()).into_response()
+            }
         }
     }
 

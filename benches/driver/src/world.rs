@@ -76,6 +76,7 @@ fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("REPORTS_QUEUE_URL", queue("reports")),
         ("USAGE_QUEUE_URL", queue("usage")),
         ("AUDIT_QUEUE_URL", queue("audit")),
+        ("RELAY_FAILURES_URL", queue("relay-failures")),
         ("SIGNUP_MODE", "open".to_owned()),
         ("SIGNUPS_PER_HOUR", "1000000".to_owned()),
         ("PUBLIC_BASE_URL", String::new()),

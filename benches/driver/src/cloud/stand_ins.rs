@@ -1,6 +1,6 @@
 //! Answers in the name of KMS, SQS, `EventBridge` and S3: enough for a function to do its work, and nothing kept secret.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,12 @@ const KEY_ARN: &str = "arn:aws:kms:eu-central-1:000000000000:key/00000000-0000-4
 /// "Seals" by writing context and plaintext behind each other.
 pub(super) fn kms(operation: &str, body: &[u8]) -> Result<Value, Failure> {
     let request: Value = serde_json::from_slice(body)?;
-    let context = request["EncryptionContext"].to_string();
+    // The SDK writes the context's pairs in any order; in a sorted map they are comparable.
+    let context: BTreeMap<String, String> = match &request["EncryptionContext"] {
+        Value::Null => BTreeMap::new(),
+        context => serde_json::from_value(context.clone())?,
+    };
+    let context = json!(context).to_string();
     let seal = |plaintext: &str| STANDARD.encode(json!([context, plaintext]).to_string());
     Ok(match operation {
         "Encrypt" => {
