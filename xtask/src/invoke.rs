@@ -33,6 +33,9 @@ pub(crate) struct InvokeArgs {
     /// The description of the stack whose table and queues the functions use; without one, that of `cargo xtask dev`.
     #[arg(long, value_name = "FILE")]
     stack: Option<PathBuf>,
+    /// Take the binaries as they are. The tests built them, together with themselves.
+    #[arg(long, hide = true)]
+    built: bool,
 }
 
 pub(crate) async fn run(project: &Project, args: InvokeArgs) -> Result<()> {
@@ -40,7 +43,9 @@ pub(crate) async fn run(project: &Project, args: InvokeArgs) -> Result<()> {
     fs::create_dir_all(&directory).context(|| format!("Creating {}", directory.display()))?;
     let engine = Engine::find(&directory).await?;
     let python = Python::prepare(project).await?;
-    Build::Functions.run(project).await?;
+    if !args.built {
+        Build::Functions.run(project).await?;
+    }
     let stack = running_stack(project, args.stack.as_deref())?;
     let bridge = match stack["endpoint_url"].as_str() {
         Some(endpoint) => Some(engine.bridge(endpoint).await?),
