@@ -62,6 +62,7 @@ impl Cloud {
             .env("TMPDIR", &temporary)
             .env("S3_DATA_DIR", state.join("s3"))
             .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("AWS_ENDPOINT_URL", endpoint)
