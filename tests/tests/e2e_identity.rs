@@ -53,3 +53,20 @@ async fn the_api_tells_of_itself() {
     assert!(docs.headers["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(docs.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
 }
+
+#[tokio::test]
+async fn a_sign_up_that_is_sent_again_founds_one_tenant() {
+    let stack = Stack::connect();
+    let slug = format!("again-{}", jiff::Timestamp::now().as_millisecond());
+    let (anybody, body) = (Actor::anonymous(), sign_up_body(&slug));
+    let key = format!("sign-up-{slug}");
+    let headers = [("idempotency-key", key.as_str())];
+    let send = || stack.call_with(&anybody, Method::POST, "/v1/signup", Some(&body), &headers);
+    let (first, again) = (send().await.expect(201), send().await.expect(201));
+    assert_eq!(first.body, again.body);
+    let other = format!("other-{slug}");
+    let headers = [("idempotency-key", other.as_str())];
+    let taken =
+        stack.call_with(&anybody, Method::POST, "/v1/signup", Some(&body), &headers).await.expect(409);
+    assert_eq!(taken.problem(), "already-exists");
+}

@@ -219,3 +219,55 @@ async fn signing_up_again_takes_no_notice_of_a_token() {
     let reply = world.call_with(&owner, Method::POST, "/v1/signup", Some(&body), &headers).await.expect(503);
     assert_eq!(reply.problem(), "unavailable");
 }
+
+#[tokio::test]
+async fn codes_are_not_guessed_without_end() {
+    let digest = Sha256::of(b"let me in").to_string();
+    let variables =
+        [("SIGNUP_MODE", "code"), ("SIGNUP_CODE_SHA256", digest.as_str()), ("SIGNUPS_PER_HOUR", "3")];
+    let world = World::with(&variables).await;
+    let mut body = sign_up_body("acme");
+    for guess in 0..3 {
+        body["code"] = json!(format!("guess {guess}"));
+        world.post(&Actor::anonymous(), "/v1/signup", body.clone()).await.expect(403);
+    }
+    body["code"] = json!("let me in");
+    world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(429);
+}
+
+#[tokio::test]
+async fn a_key_makes_none_that_outlives_it() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let body = json!({"name": "short", "scopes": ["*"], "expires_at": "2026-01-01T10:00:00Z"});
+    let made = world.post(&owner, "/v1/api-keys", body).await.expect(201);
+    let short = Actor { token: Some(made.text("/secret")), tenant: owner.tenant.clone() };
+    for expiry in [json!(null), json!("2026-01-01T10:00:01Z")] {
+        let mut body = json!({"name": "longer", "scopes": ["app.read"]});
+        if !expiry.is_null() {
+            body["expires_at"] = expiry;
+        }
+        let reply = world.post(&short, "/v1/api-keys", body).await.expect(422);
+        assert_eq!(reply.pointers(), ["/expires_at"]);
+    }
+    let body = json!({"name": "shorter", "scopes": ["app.read"], "expires_at": "2026-01-01T09:59:59Z"});
+    world.post(&short, "/v1/api-keys", body).await.expect(201);
+}
+
+#[tokio::test]
+async fn every_fault_of_a_new_key_is_named() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let body = json!({"name": "x", "scopes": ["app.read", "app.*", "nothing"], "expires_at": "2020-01-01T00:00:00Z"});
+    let reply = world.post(&owner, "/v1/api-keys", body).await.expect(422);
+    assert_eq!(reply.pointers(), ["/scopes/1", "/scopes/2", "/expires_at"]);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_text_names_nothing() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    for path in ["/v1/apps/%FF", "/v1/organizations/%C3%28"] {
+        assert_eq!(world.get(&owner, path).await.expect(404).problem(), "not-found");
+    }
+}

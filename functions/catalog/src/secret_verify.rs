@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::event::Resource;
+use rookery_domain::event::{Change, Resource};
 use rookery_domain::fault::Faults;
 use rookery_domain::id::{AppId, SecretId};
 use rookery_domain::permission::right;
@@ -10,6 +10,7 @@ use rookery_domain::secret::SecretValue;
 use rookery_edge::{Answer, Body, Context, Document, Problem, Scope};
 use rookery_store::{Transaction, secret};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,7 +62,8 @@ async fn verify(
     let matches = secret::matches(table, &sealer, &scope.tenant, &found, value.value.reveal()).await?;
 
     // A use changes nothing, so that it has no place among the secret's versions: 0.
-    let event = scope.event(&context, Resource::new("secret", found.id), 0, Vec::new());
+    let verdict = Change { field: "matches".to_owned(), before: Value::Null, after: matches.into() };
+    let event = scope.event(&context, Resource::new("secret", found.id), 0, vec![verdict]);
     let mut transaction = Transaction::new();
     transaction.event(&scope.tenant, &event)?;
     let answer = Answer::ok(&Verdict { matches })?;

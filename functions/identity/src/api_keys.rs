@@ -9,7 +9,7 @@ use rookery_domain::key::{ApiKey, Scopes, Token};
 use rookery_domain::permission::right;
 use rookery_domain::text::{Name, ParseError};
 use rookery_edge::wire::{self, NewApiKey};
-use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Scope};
+use rookery_edge::{Answer, Body, Context, Document, Page, Params, Principal, Problem, Scope};
 use rookery_store::{Transaction, credential};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -80,11 +80,8 @@ async fn create(
     Body { value, idempotency }: Body<NewKey>,
 ) -> Result<Answer, Problem> {
     let now = context.now();
-    let scopes = granted(&scope.principal.scopes, &value.scopes)?;
     let expires_at = value.expires_at.map(|expiry| expiry.0);
-    if expires_at.is_some_and(|expiry| expiry <= now) {
-        return Err(Problem::invalid("/expires_at", "is not in the future"));
-    }
+    let scopes = granted(&scope.principal, &value.scopes, expires_at, now)?;
     let token = Token::new(context.new_id(), context.random());
     let key = ApiKey {
         id: token.id,
@@ -118,15 +115,35 @@ async fn create(
     context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
 }
 
-/// Reads the scopes of a new key, none of which may go beyond those of the key that makes it.
-fn granted(own: &Scopes, wanted: &[String]) -> Result<Scopes, Problem> {
-    if wanted.is_empty() {
-        return Err(Problem::invalid("/scopes", "is empty"));
+/// Reads the scopes of a new key. Neither they nor its life may go beyond those of the key that makes it.
+fn granted(
+    maker: &Principal,
+    wanted: &[String],
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Scopes, Problem> {
+    let mut faults = Faults::default();
+    let scopes = Scopes::from_strings(wanted);
+    match &scopes {
+        _ if wanted.is_empty() => faults.push("/scopes", "is empty"),
+        Ok(scopes) if !maker.scopes.cover(scopes) => {
+            faults.push("/scopes", "goes beyond the scopes of the key that makes it");
+        }
+        Ok(_) => {}
+        Err(bad) => {
+            for (at, fault) in bad {
+                faults.push(format!("/scopes/{at}"), fault.to_string());
+            }
+        }
     }
-    let scopes = Scopes::from_strings(wanted)
-        .map_err(|(at, fault)| Problem::invalid(format!("/scopes/{at}"), fault.to_string()))?;
-    if !own.cover(&scopes) {
-        return Err(Problem::invalid("/scopes", "goes beyond the scopes of the key that makes it"));
+    if expires_at.is_some_and(|expiry| expiry <= now) {
+        faults.push("/expires_at", "is not in the future");
     }
-    Ok(scopes)
+    if maker.expires_at.is_some_and(|end| expires_at.is_none_or(|expiry| expiry > end)) {
+        faults.push("/expires_at", "is not within the life of the key that makes it");
+    }
+    match scopes {
+        Ok(scopes) if faults.0.is_empty() => Ok(scopes),
+        _ => Err(Problem::Invalid(faults)),
+    }
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/signup`: founding a tenant.
 
+use std::net::Ipv6Addr;
+
 use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::app::Ancestors;
@@ -115,8 +117,14 @@ async fn sign_up(
     facts: RequestFacts,
     Body { value, idempotency }: Body<SignUp>,
 ) -> Result<Answer, Problem> {
-    admit(&context, value.code.as_deref())?;
-    limit(&context, &facts.origin).await?;
+    // Whoever gives a code is counted before it is looked at, so that codes cannot be guessed without end.
+    if value.code.is_some() {
+        limit(&context, &facts.origin).await?;
+        admit(&context, value.code.as_deref())?;
+    } else {
+        admit(&context, None)?;
+        limit(&context, &facts.origin).await?;
+    }
     let password_hash =
         value.owner.password.map(|password| password::hash(&context, &password.0)).transpose()?;
 
@@ -185,7 +193,7 @@ async fn limit(context: &Context, origin: &Origin) -> Result<(), Problem> {
         .unwrap_or(SIGNUPS_PER_HOUR);
     let now = context.now().as_second();
     let hour = now / 3600;
-    let address = Sha256::of(origin.address.as_deref().unwrap_or("unknown").as_bytes());
+    let address = Sha256::of(network(origin.address.as_deref().unwrap_or("unknown")).as_bytes());
     let counter = Partition::directory("signup", format_args!("{address}#{hour}")).only();
     let count = context.table()?.count(&counter, now + COUNTED_SECONDS).await?;
     if count > most {
@@ -193,6 +201,14 @@ async fn limit(context: &Context, origin: &Origin) -> Result<(), Problem> {
         return Err(Problem::TooManyRequests { retry_after_s });
     }
     Ok(())
+}
+
+/// What stands for whoever has an address: of IPv6 the first 64 bits, for the rest is the network's own to choose.
+fn network(address: &str) -> String {
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+        Err(_) => address.to_owned(),
+    }
 }
 
 fn first_key(founding: &Founding, token: &Token, name: Name) -> ApiKey {

@@ -46,15 +46,23 @@ impl Scopes {
         }
     }
 
-    /// Reads what [`Scopes::to_strings`] wrote. An error gives the position of the first entry that is none.
-    pub fn from_strings<S: AsRef<str>>(texts: &[S]) -> Result<Self, (usize, ParseError)> {
+    /// Reads what [`Scopes::to_strings`] wrote. An error gives the positions of all entries that are none.
+    pub fn from_strings<S: AsRef<str>>(texts: &[S]) -> Result<Self, Vec<(usize, ParseError)>> {
         if let [only] = texts
             && only.as_ref() == "*"
         {
             return Ok(Self::All);
         }
-        let parse = |(at, text): (usize, &S)| text.as_ref().parse().map_err(|fault| (at, fault));
-        texts.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self::Some)
+        let (mut permissions, mut faults) = (BTreeSet::new(), Vec::new());
+        for (at, text) in texts.iter().enumerate() {
+            match text.as_ref().parse() {
+                Ok(permission) => {
+                    permissions.insert(permission);
+                }
+                Err(fault) => faults.push((at, fault)),
+            }
+        }
+        if faults.is_empty() { Ok(Self::Some(permissions)) } else { Err(faults) }
     }
 }
 
@@ -67,7 +75,7 @@ impl serde::Serialize for Scopes {
 impl<'de> serde::Deserialize<'de> for Scopes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
-        Self::from_strings(&texts).map_err(|(_, fault)| serde::de::Error::custom(fault))
+        Self::from_strings(&texts).map_err(|_| serde::de::Error::custom("an entry is not a permission"))
     }
 }
 
@@ -211,8 +219,8 @@ mod tests {
     #[test]
     fn a_star_stands_alone() {
         assert_eq!(Scopes::from_strings(&["*"]), Ok(Scopes::All));
-        assert_eq!(Scopes::from_strings(&["app.read", "*"]).unwrap_err().0, 1);
-        assert_eq!(Scopes::from_strings(&["app.*"]).unwrap_err().0, 0);
+        assert_eq!(Scopes::from_strings(&["app.read", "*"]).unwrap_err()[0].0, 1);
+        assert_eq!(Scopes::from_strings(&["app.*", "app.read", "x"]).unwrap_err().len(), 2);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Principal {
     pub owner: UserId,
     /// What the key may do at the most.
     pub scopes: Scopes,
+    /// From when on the key is refused.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An authenticated caller, who may or may not hold any particular right.
@@ -122,7 +124,12 @@ impl FromRequestParts<Context> for Caller {
             credential::check(&token, known.as_ref()).ok_or(Problem::Unauthenticated)?;
         let caller = Self {
             tenant: scope,
-            principal: Principal { id: key, owner: credential.owner, scopes: credential.scopes.clone() },
+            principal: Principal {
+                id: key,
+                owner: credential.owner,
+                scopes: credential.scopes.clone(),
+                expires_at: credential.expires_at,
+            },
             origin: facts.origin,
         };
         if !credential.valid_at(context.now()) {
@@ -159,12 +166,13 @@ fn bearer(parts: &Parts) -> Option<Token> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok())?
 }
 
-/// Credentials that were read a moment ago. A revoked key is refused once its entry is older than the cache's time, which is
+/// What was read a moment ago of the keys that were presented; of unknown ones, that they are: an unknown key costs what a
+/// known one with a wrong secret does. A revoked key is refused once its entry is older than the cache's time, which is
 /// 15 seconds unless configured, and never more than 60.
 #[derive(Debug)]
 pub(crate) struct CredentialCache {
     kept: SignedDuration,
-    entries: Mutex<HashMap<KeyId, (Timestamp, Credential)>>,
+    entries: Mutex<HashMap<KeyId, (Timestamp, Option<Credential>)>>,
 }
 
 /// Most credentials in memory; the cache is emptied when it is full.
@@ -185,18 +193,15 @@ impl CredentialCache {
             let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.get(&id).filter(|(since, _)| now.duration_since(*since) < self.kept).cloned()
         };
-        if let Some((_, credential)) = cached {
-            return Ok(Some(credential));
+        if let Some((_, known)) = cached {
+            return Ok(known);
         }
         let found = credential::look_up(context.table()?, id).await?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CACHED_CREDENTIALS {
             entries.clear();
         }
-        match &found {
-            Some(credential) => entries.insert(id, (now, credential.clone())),
-            None => entries.remove(&id),
-        };
+        entries.insert(id, (now, found.clone()));
         Ok(found)
     }
 }

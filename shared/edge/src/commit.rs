@@ -26,7 +26,7 @@ impl Context {
         };
         let record = AnswerRecord {
             request: idempotency.request,
-            answer: self.stored(scope, idempotency, &answer).await?,
+            answer: self.stored(&mut transaction, scope, idempotency, &answer).await?,
             ttl: self.now().as_second() + KEPT_SECONDS,
         };
         idempotency::keep(&mut transaction, &idempotency.place, &record, self.now())?;
@@ -77,6 +77,7 @@ impl Context {
 
     async fn stored(
         &self,
+        transaction: &mut Transaction,
         scope: &TenantScope,
         idempotency: &Idempotency,
         answer: &Answer,
@@ -85,7 +86,9 @@ impl Context {
         let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
         if answer.secret {
             let resource = idempotency.place.sort();
-            let body = self.sealer().seal(scope, Purpose::Answers, resource, &answer.body).await?;
+            let sealer = self.sealer();
+            let body =
+                sealer.seal_within(transaction, scope, Purpose::Answers, resource, &answer.body).await?;
             return Ok(StoredAnswer::Sealed { status, headers, body, tenant: scope.tenant() });
         }
         let body = String::from_utf8(answer.body.to_vec()).map_err(Problem::internal)?;

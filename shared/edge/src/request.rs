@@ -130,6 +130,11 @@ fn documented(response: Response, path: &str, request_id: &str) -> Response {
     let problem = match parts.extensions.remove::<Arc<Problem>>() {
         Some(problem) => problem,
         None if parts.status == http::StatusCode::METHOD_NOT_ALLOWED => Arc::new(Problem::MethodNotAllowed),
+        // Handlers answer problems: a bare 400 is the framework's, for a path that is not UTF-8 and so names nothing.
+        None if parts.status == http::StatusCode::BAD_REQUEST => {
+            parts.status = http::StatusCode::NOT_FOUND;
+            Arc::new(Problem::NotFound("path"))
+        }
         None => return Response::from_parts(parts, body),
     };
     if problem.status().is_server_error() {

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{Clients, Record, Refusal, StoreError, TenantScope, Variable, random};
+use crate::{Clients, Key, Record, Refusal, StoreError, TenantScope, Transaction, Variable, random};
 
 /// How long a plaintext data key stays in memory.
 const KEPT: Duration = Duration::from_mins(5);
@@ -108,17 +108,7 @@ impl<'a> Sealer<'a> {
         plaintext: &[u8],
     ) -> Result<Sealed, StoreError> {
         let key = self.data_key(scope, purpose).await?;
-        let mut nonce = [0; NONCE_LEN];
-        random::fill(&mut nonce);
-        let mut bytes = plaintext.to_vec();
-        cipher(&key)?
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(additional_data(scope, purpose, resource)),
-                &mut bytes,
-            )
-            .map_err(|_| StoreError::corrupt("sealed value", "sealing failed"))?;
-        Ok(Sealed { nonce: BASE64.encode(nonce), ciphertext: BASE64.encode(bytes) })
+        encrypt(&key, scope, purpose, resource, plaintext)
     }
 
     /// Opens a sealed value. Fails when any of tenant, purpose or resource is not what it was sealed for.
@@ -143,11 +133,32 @@ impl<'a> Sealer<'a> {
         Ok(bytes)
     }
 
+    /// As [`Sealer::seal`], for a value that is written by a transaction: a data key that has to be made first is written by it
+    /// too, so that nothing is left behind if it does not commit.
+    pub async fn seal_within(
+        &self,
+        transaction: &mut Transaction,
+        scope: &TenantScope,
+        purpose: Purpose,
+        resource: &str,
+        plaintext: &[u8],
+    ) -> Result<Sealed, StoreError> {
+        let place = place(scope, purpose);
+        let known = self.cache.get((*scope, purpose)).is_some()
+            || self.clients.table()?.get::<DataKeyRecord>(&place).await?.is_some();
+        if known {
+            return self.seal(scope, purpose, resource, plaintext).await;
+        }
+        let (key, record) = self.generate(scope, purpose).await?;
+        transaction.create(&place, &record, Refusal::Overtaken)?;
+        encrypt(&key, scope, purpose, resource, plaintext)
+    }
+
     async fn data_key(&self, scope: &TenantScope, purpose: Purpose) -> Result<KeyBytes, StoreError> {
         if let Some(key) = self.cache.get((*scope, purpose)) {
             return Ok(key);
         }
-        let place = scope.partition(&["data-key"]).item(purpose.as_str());
+        let place = place(scope, purpose);
         let table = self.clients.table()?;
         let known = table.get::<DataKeyRecord>(&place).await?;
         let key = if let Some(record) = known {
@@ -213,6 +224,30 @@ impl<'a> Sealer<'a> {
             answer.plaintext.ok_or_else(|| StoreError::corrupt("data key", "KMS answered without a key"))?;
         Ok(Zeroizing::new(plaintext.into_inner()))
     }
+}
+
+fn place(scope: &TenantScope, purpose: Purpose) -> Key {
+    scope.partition(&["data-key"]).item(purpose.as_str())
+}
+
+fn encrypt(
+    key: &[u8],
+    scope: &TenantScope,
+    purpose: Purpose,
+    resource: &str,
+    plaintext: &[u8],
+) -> Result<Sealed, StoreError> {
+    let mut nonce = [0; NONCE_LEN];
+    random::fill(&mut nonce);
+    let mut bytes = plaintext.to_vec();
+    cipher(key)?
+        .seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(additional_data(scope, purpose, resource)),
+            &mut bytes,
+        )
+        .map_err(|_| StoreError::corrupt("sealed value", "sealing failed"))?;
+    Ok(Sealed { nonce: BASE64.encode(nonce), ciphertext: BASE64.encode(bytes) })
 }
 
 fn context(scope: &TenantScope, purpose: Purpose) -> [(&'static str, String); 2] {
