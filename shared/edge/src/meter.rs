@@ -92,3 +92,178 @@ impl Meter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Instant;
+
+    use axum::Json;
+    use axum::extract::State;
+    use axum::response::{IntoResponse, Response};
+    use http::StatusCode;
+    use rookery_store::Settings;
+    use serde_json::{Value, json};
+
+    use crate::Sources;
+
+    /// A queue that keeps what it takes, and refuses as often as it is told.
+    #[derive(Debug, Default)]
+    struct Queue {
+        /// Every batch that came, whether it was taken, and when.
+        came: Mutex<Vec<(Batch, bool, Instant)>>,
+        refusals: AtomicU32,
+    }
+
+    impl Queue {
+        async fn take(State(queue): State<Arc<Self>>, Json(message): Json<Value>) -> Response {
+            let batch = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
+            let less = |left: u32| left.checked_sub(1);
+            let taken = queue.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err();
+            queue.came.lock().unwrap().push((batch, taken, Instant::now()));
+            if taken {
+                Json(json!({"MessageId": "1", "MD5OfMessageBody": "0"})).into_response()
+            } else {
+                // An answer that the SDK does not try again by itself.
+                (StatusCode::BAD_REQUEST, Json(json!({"__type": "KmsDisabled"}))).into_response()
+            }
+        }
+
+        fn came(&self) -> Vec<(Batch, bool, Instant)> {
+            self.came.lock().unwrap().clone()
+        }
+
+        /// What a reader counts, who counts each batch once.
+        fn counted(&self) -> u64 {
+            let batches: Vec<Batch> = self.came().into_iter().map(|(batch, _, _)| batch).collect();
+            let once: std::collections::BTreeMap<_, _> =
+                batches.iter().map(|batch| (batch.id, &batch.counts)).collect();
+            once.values().copied().flatten().map(|count| count.count).sum()
+        }
+
+        async fn until(&self, batches: usize) -> Vec<(Batch, bool, Instant)> {
+            for _ in 0..600 {
+                let came = self.came();
+                if came.len() >= batches {
+                    return came;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            panic!("{batches} batches did not come: {:?}", self.came());
+        }
+    }
+
+    async fn queue() -> (Arc<Queue>, Context) {
+        let queue = Arc::new(Queue::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let routes = axum::Router::new().fallback(Queue::take).with_state(Arc::clone(&queue));
+        // The SDK's content type is one of its own.
+        let routes = routes.layer(axum::middleware::map_request(async |mut request: http::Request<_>| {
+            let json = http::HeaderValue::from_static("application/json");
+            request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+            request
+        }));
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let value = |name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "USAGE_QUEUE_URL" => Some(format!("{endpoint}/000000000000/usage")),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::read(value, &[Variable::UsageQueue]).unwrap();
+        (queue, Context::new(settings, Sources::system()))
+    }
+
+    fn tenant(n: u128) -> TenantId {
+        rookery_domain::id::Id::from_uuid(uuid::Uuid::from_u128(n))
+    }
+
+    fn count(context: &Context, n: u128, amount: u64) {
+        // One hour, so that no test depends on when it runs.
+        let now = "2026-11-21T09:30:00Z".parse().unwrap();
+        context.meter().count(tenant(n), Kind::UpdateChecks, amount, now);
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_sent_four_seconds_after_its_first_count() {
+        let (queue, context) = queue().await;
+        tokio::spawn(Meter::run(context.clone()));
+        let first = Instant::now();
+        count(&context, 1, 2);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(queue.came().is_empty());
+        count(&context, 1, 3);
+        let came = queue.until(1).await;
+        let waited = came[0].2 - first;
+        assert!(waited >= PATIENCE && waited < PATIENCE * 2, "{waited:?}");
+        assert_eq!(came[0].0.counts.iter().map(|count| count.count).collect::<Vec<_>>(), [5]);
+        // The next batch has four seconds of its own.
+        let second = Instant::now();
+        count(&context, 1, 1);
+        let waited = queue.until(2).await[1].2 - second;
+        assert!(waited >= PATIENCE && waited < PATIENCE * 2, "{waited:?}");
+        assert_eq!(queue.counted(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_full_batch_is_sent_at_once() {
+        let (queue, context) = queue().await;
+        tokio::spawn(Meter::run(context.clone()));
+        // The client is made before time counts.
+        count(&context, 2, 1);
+        context.meter().flush(&context).await;
+        tokio::task::yield_now().await;
+        let first = Instant::now();
+        for _ in 0..FULL {
+            count(&context, 1, 1);
+        }
+        let came = queue.until(2).await;
+        assert!(came[1].2 - first < PATIENCE, "{:?}", came[1].2 - first);
+        assert_eq!(queue.counted(), FULL + 1);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_sent_is_sent_again_as_it_was() {
+        let (queue, context) = queue().await;
+        queue.refusals.store(2, Ordering::SeqCst);
+        count(&context, 1, 7);
+        context.meter().flush(&context).await;
+        // Counted meanwhile: it has to wait, for the batch that may have arrived must not change.
+        count(&context, 1, 4);
+        context.meter().flush(&context).await;
+        context.meter().flush(&context).await;
+        let came = queue.came();
+        assert_eq!(came.iter().map(|(_, taken, _)| *taken).collect::<Vec<_>>(), [false, false, true, true]);
+        assert_eq!(came[0].0, came[1].0);
+        assert_eq!(came[0].0, came[2].0);
+        assert_ne!(came[2].0.id, came[3].0.id);
+        assert_eq!(queue.counted(), 11);
+    }
+
+    #[tokio::test]
+    async fn a_refused_batch_is_sent_again_though_nothing_further_is_counted() {
+        let (queue, context) = queue().await;
+        queue.refusals.store(1, Ordering::SeqCst);
+        tokio::spawn(Meter::run(context.clone()));
+        count(&context, 1, 7);
+        let came = queue.until(2).await;
+        assert_eq!(came[0].0, came[1].0);
+        assert_eq!((came[0].1, came[1].1), (false, true));
+    }
+
+    #[tokio::test]
+    async fn everything_is_sent_in_the_end() {
+        let (queue, context) = queue().await;
+        for n in 0..2500 {
+            count(&context, n, 1);
+        }
+        context.meter().flush(&context).await;
+        assert_eq!(queue.came().len(), 3);
+        assert_eq!(queue.counted(), 2500);
+        context.meter().flush(&context).await;
+        assert_eq!(queue.came().len(), 3, "nothing is left");
+    }
+}
