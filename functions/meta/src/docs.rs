@@ -1,6 +1,9 @@
 //! `GET /docs`: the API for people. One page without scripts, made of the OpenAPI document.
 
+use std::sync::OnceLock;
+
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use rookery_edge::{Context, Problem};
@@ -26,13 +29,19 @@ pub fn router() -> OpenApiRouter<Context> {
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
 async fn docs() -> Result<Response, Problem> {
-    let api: Value = serde_json::from_str(crate::OPENAPI).map_err(Problem::internal)?;
+    static PAGE: OnceLock<Bytes> = OnceLock::new();
+    let body = if let Some(body) = PAGE.get() {
+        body.clone()
+    } else {
+        let api: Value = serde_json::from_str(crate::OPENAPI).map_err(Problem::internal)?;
+        PAGE.get_or_init(|| Bytes::from(page(&api).into_string())).clone()
+    };
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=300"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
     ];
-    Ok((headers, page(&api).into_string()).into_response())
+    Ok((headers, body).into_response())
 }
 
 /// An operation with the place it is found at.
