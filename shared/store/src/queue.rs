@@ -25,7 +25,7 @@ pub async fn send(clients: &Clients, queue: Variable, message: &impl Serialize) 
         .message_body(body)
         .send()
         .await
-        .map_err(|source| StoreError::unavailable("SendMessage", source))?;
+        .map_err(|source| StoreError::failed("SendMessage", source))?;
     Ok(())
 }
 
@@ -45,13 +45,16 @@ pub async fn depth(client: &Client, queue: &str) -> Result<u64, StoreError> {
 /// so by itself; where it cannot (emulators), they are received, sent and deleted one by one, so that one is at worst in both.
 pub async fn redrive(client: &Client, dead_letters: &str, queue: &str) -> Result<u64, StoreError> {
     let source = attribute(client, dead_letters, QueueAttributeName::QueueArn).await?;
-    let started = client.start_message_move_task().source_arn(&source).send().await;
+    // What EventBridge sent there never was in a queue, so SQS has to be told where to.
+    let destination = attribute(client, queue, QueueAttributeName::QueueArn).await?;
+    let started =
+        client.start_message_move_task().source_arn(&source).destination_arn(destination).send().await;
     match started {
         Ok(_) => moved(client, &source).await,
         Err(error) if error.as_service_error().is_some_and(lacks_it) => {
             by_hand(client, dead_letters, queue).await
         }
-        Err(error) => Err(StoreError::unavailable("StartMessageMoveTask", error)),
+        Err(error) => Err(StoreError::failed("StartMessageMoveTask", error)),
     }
 }
 
@@ -67,7 +70,7 @@ async fn attribute(client: &Client, queue: &str, name: QueueAttributeName) -> Re
         .attribute_names(name.clone())
         .send()
         .await
-        .map_err(|source| StoreError::unavailable("GetQueueAttributes", source))?;
+        .map_err(|source| StoreError::failed("GetQueueAttributes", source))?;
     let value = answer.attributes.and_then(|mut attributes| attributes.remove(&name));
     value.ok_or_else(|| StoreError::unavailable("GetQueueAttributes", format!("there is no {name}")))
 }
@@ -84,7 +87,7 @@ async fn moved(client: &Client, source: &str) -> Result<u64, StoreError> {
             .source_arn(source)
             .send()
             .await
-            .map_err(|source| StoreError::unavailable("ListMessageMoveTasks", source))?;
+            .map_err(|source| StoreError::failed("ListMessageMoveTasks", source))?;
         let Some(task) = answer.results().first() else { return Ok(0) };
         match task.status() {
             Some("RUNNING") => tokio::time::sleep(PAUSE).await,
@@ -112,7 +115,7 @@ async fn by_hand(client: &Client, dead_letters: &str, queue: &str) -> Result<u64
             .message_attribute_names("All")
             .send()
             .await
-            .map_err(|source| StoreError::unavailable("ReceiveMessage", source))?;
+            .map_err(|source| StoreError::failed("ReceiveMessage", source))?;
         let messages = answer.messages.unwrap_or_default();
         if messages.is_empty() {
             break;
@@ -125,14 +128,14 @@ async fn by_hand(client: &Client, dead_letters: &str, queue: &str) -> Result<u64
                 .set_message_attributes(message.message_attributes)
                 .send()
                 .await
-                .map_err(|source| StoreError::unavailable("SendMessage", source))?;
+                .map_err(|source| StoreError::failed("SendMessage", source))?;
             client
                 .delete_message()
                 .queue_url(dead_letters)
                 .set_receipt_handle(message.receipt_handle)
                 .send()
                 .await
-                .map_err(|source| StoreError::unavailable("DeleteMessage", source))?;
+                .map_err(|source| StoreError::failed("DeleteMessage", source))?;
             moved += 1;
         }
     }
