@@ -49,16 +49,19 @@ async fn check(project: &Project, name: &str, arguments: &[&str], remedy: &str) 
 /// The templates as SAM and the CloudFormation linter see them.
 async fn validate(project: &Project) -> Result<()> {
     let python = Python::prepare(project).await?;
-    let phase = Phase::start("Template");
+    let phase = Phase::start("Templates");
     let log = project.local().join("validate.log");
-    python
-        .command("sam")
-        .args(["validate", "--lint", "--region", crate::cloud::REGION, "--template-file"])
-        .arg(project.root().join("template.yaml"))
-        .directory(project.root())
-        .envs(sam_env(project))
-        .logged("The template is not valid; mend what `sam validate --lint` says above.", &log)
-        .await?;
+    for template in ["template.yaml", "infra/data.yaml", "infra/messaging.yaml", "infra/observability.yaml"] {
+        let wrong = format!("{template} is not valid; mend what `sam validate --lint` says above.");
+        python
+            .command("sam")
+            .args(["validate", "--lint", "--region", crate::cloud::REGION, "--template-file"])
+            .arg(project.root().join(template))
+            .directory(project.root())
+            .envs(sam_env(project))
+            .logged(&wrong, &log)
+            .await?;
+    }
     phase.done();
     Ok(())
 }
