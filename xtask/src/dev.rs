@@ -26,7 +26,12 @@ pub(crate) async fn run(project: &Project, port: Option<u16>) -> Result<()> {
         let change = changes.next().await?;
         match local.redeploy(change).await {
             Ok(()) => eprintln!("Up to date: {}", local.base_url()),
-            Err(Failure::Told(sentence)) => eprintln!("{sentence} The stack runs on as it was."),
+            Err(Failure::Told(sentence)) if local.is_up() => {
+                eprintln!("{sentence} The stack runs on as it was.");
+            }
+            Err(Failure::Told(sentence)) => {
+                eprintln!("{sentence} The cloud has started anew and holds no stack until a change deploys.");
+            }
             Err(failure) => return Err(failure),
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Local<'a> {
     cloud: Cloud,
     deployed: Bundle,
     description: Value,
+    /// Whether the cloud holds the stack: not between a restart and the next good deployment.
+    is_up: bool,
 }
 
 /// What changed since the last deployment.
@@ -45,12 +47,27 @@ impl<'a> Local<'a> {
         let bundle = bundle(project, &python, &directory, &proxy, build).await?;
         let cloud = Cloud::start(&python, &directory).await?;
         let description = deploy(&bundle, project, &python, &cloud, &proxy).await?;
-        Ok(Self { project, python, directory, proxy, cloud, deployed: bundle, description, published: None })
+        Ok(Self {
+            published: None,
+            project,
+            python,
+            directory,
+            proxy,
+            cloud,
+            deployed: bundle,
+            description,
+            is_up: true,
+        })
     }
 
     /// What other programs need to know, in the form of `stack.json`.
     pub(crate) fn description(&self) -> &Value {
         &self.description
+    }
+
+    /// Whether the stack is there; after a failed redeployment it may not be.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up
     }
 
     pub(crate) fn base_url(&self) -> String {
@@ -66,8 +83,11 @@ impl<'a> Local<'a> {
         &self.directory
     }
 
-    /// Builds again and brings what changed into the running cloud. When it fails, the stack runs on as it was.
+    /// Builds again and brings what changed into the running cloud. When it fails, the stack runs on as it was, unless the
+    /// cloud had to start anew: see [`Local::is_up`].
     pub(crate) async fn redeploy(&mut self, change: Change) -> Result<()> {
+        // There is nothing to update in a cloud whose last deployment failed.
+        let change = if self.is_up { change } else { Change::Nested };
         let bundle =
             bundle(self.project, &self.python, &self.directory, &self.proxy, Build::Functions).await?;
         match change {
@@ -76,11 +96,16 @@ impl<'a> Local<'a> {
             }
             Change::Template | Change::Nested => {
                 if change == Change::Nested {
+                    self.is_up = false;
+                    if let Some(published) = &self.published {
+                        published.withdraw();
+                    }
                     self.proxy.pause();
                     self.cloud.restart(&self.python).await?;
                 }
                 self.description =
                     deploy(&bundle, self.project, &self.python, &self.cloud, &self.proxy).await?;
+                self.is_up = true;
                 if let Some(published) = &self.published {
                     published.write(&self.description)?;
                 }
@@ -166,12 +191,16 @@ impl Published {
     fn write(&self, description: &Value) -> Result<()> {
         write_atomically(&self.path, description)
     }
+
+    fn withdraw(&self) {
+        // Gone already is as good as removed.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
-        // Gone already is as good as removed.
-        let _ = fs::remove_file(&self.path);
+        self.withdraw();
     }
 }
 
