@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rookery_domain::app::Ancestors;
 use rookery_domain::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
-use rookery_domain::signup::{Founding, Project, Tenant, User};
+use rookery_domain::signup::{Founding, Project, Tenant};
 use rookery_domain::text::{Email, Name, Slug};
 use serde::{Deserialize, Serialize};
 
@@ -171,20 +171,6 @@ pub async fn find(table: &Table, scope: &TenantScope) -> Result<Option<Tenant>, 
         id: record.id,
         name: record.name,
         slug: record.slug,
-        version: record.version,
-        created_at: record.created_at,
-        updated_at: record.updated_at,
-    }))
-}
-
-/// Reads a user of the tenant.
-pub async fn find_user(table: &Table, scope: &TenantScope, id: UserId) -> Result<Option<User>, StoreError> {
-    let record: Option<UserRecord> = table.get(&scope.partition(&["user"]).item(id)).await?;
-    Ok(record.map(|record| User {
-        id: record.id,
-        tenant: record.tenant,
-        email: record.email,
-        name: record.name,
         version: record.version,
         created_at: record.created_at,
         updated_at: record.updated_at,
