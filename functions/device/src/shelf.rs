@@ -100,10 +100,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Shelf<K, V> {
     fn keep(&self, key: &K, slot: &Arc<Slot<V>>, since: Timestamp, value: Option<V>) {
         let bytes = value.as_ref().map_or(0, self.weigh).max(LEAST_BYTES);
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // The shelf may have been cleared while this was loaded.
-        slots.by_key.insert(key.clone(), Arc::clone(slot));
+        // The shelf may have been cleared while this was loaded, and then hold another slot or none: what counts is the weight
+        // of the slot that it holds.
+        let held = slots.by_key.insert(key.clone(), Arc::clone(slot));
+        let before = held.map_or(0, |held| held.bytes());
         let mut kept = slot.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = kept.as_ref().map_or(0, |kept| kept.bytes);
         slots.bytes = slots.bytes.saturating_sub(before) + bytes;
         if slots.bytes > self.most_bytes {
             slots.by_key.clear();
@@ -119,6 +120,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Shelf<K, V> {
 }
 
 impl<V: Clone> Slot<V> {
+    fn bytes(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |kept| kept.bytes)
+    }
+
     #[expect(clippy::option_option, reason = "nothing fresh, or fresh knowledge that there is nothing")]
     fn fresh(&self, good: Good, now: Timestamp) -> Option<Option<V>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,6 +218,35 @@ mod tests {
             assert_eq!(answer.unwrap(), Some(1));
         }
         assert_eq!(source.loads(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_the_shelf_lost_meanwhile_is_not_subtracted() {
+        let shelf = shelf(1000);
+        let source = Source(AtomicU32::new(0));
+        shelf.get(&"a", FIVE_SECONDS, at(0), source.load(Some(600))).await.unwrap();
+        let renewed = async {
+            // While "a" is loaded again, others need its place.
+            for key in ["b", "c"] {
+                shelf.get(&key, FIVE_SECONDS, at(10), source.load(Some(450))).await.unwrap();
+            }
+            source.load(Some(300)).await
+        };
+        shelf.get(&"a", FIVE_SECONDS, at(10), renewed).await.unwrap();
+        let weight = || {
+            let slots = shelf.slots.lock().unwrap();
+            let held: usize = slots.by_key.values().map(|slot| slot.bytes()).sum();
+            (slots.bytes, held)
+        };
+        assert_eq!(weight(), (300, 300), "it was cleared again, for 450, 450 and 300 are too much");
+        // Two that load the same into slots of different times: only the one that is held weighs.
+        let overtaken = async {
+            shelf.get(&"d", FIVE_SECONDS, at(20), source.load(Some(900))).await.unwrap();
+            shelf.get(&"a", FIVE_SECONDS, at(20), source.load(Some(400))).await.unwrap();
+            source.load(Some(500)).await
+        };
+        shelf.get(&"a", FIVE_SECONDS, at(20), overtaken).await.unwrap();
+        assert_eq!(weight(), (500, 500));
     }
 
     #[tokio::test]
