@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use rookery_domain::app::AppKey;
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{PackageId, TenantId};
-use rookery_domain::package::{ContentType, FileSize, Manifest};
+use rookery_domain::package::{ContentType, FileSize, Manifest, ManifestFile};
 use rookery_domain::usage::Meter;
 use rookery_edge::{Context, Document, Problem};
 use rookery_store::TenantScope;
@@ -135,15 +135,53 @@ impl Memory {
 
 fn listed(signed: &SignedManifest) -> Result<Files, Problem> {
     let manifest = Manifest::parse(signed.manifest.as_bytes()).map_err(Problem::internal)?;
-    let file = |file: &rookery_domain::package::ManifestFile| {
-        (file.sha256, (file.size, ContentType::known(&file.path)))
-    };
-    Ok(Files { tenant: signed.tenant, by_sha256: manifest.files().iter().map(file).collect() })
+    Ok(Files { tenant: signed.tenant, by_sha256: by_sha256(manifest.files()) })
+}
+
+/// Sizes and types of the files by content. Where one content lies at paths that tell different types, none of them is right
+/// for all: it is served as what it was uploaded as.
+fn by_sha256(files: &[ManifestFile]) -> HashMap<Sha256, (FileSize, Option<ContentType>)> {
+    let mut found = HashMap::with_capacity(files.len());
+    for file in files {
+        let told = ContentType::known(&file.path);
+        let (_, content_type) = found.entry(file.sha256).or_insert_with(|| (file.size, told.clone()));
+        if *content_type != told {
+            *content_type = None;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rookery_domain::package::Split;
+
+    #[test]
+    fn paths_that_disagree_tell_no_type() {
+        let files = |paths: &[&str]| -> Vec<ManifestFile> {
+            let file = |path: &&str| ManifestFile {
+                path: path.parse().unwrap(),
+                sha256: Sha256::of(b"content"),
+                size: FileSize::new(7).unwrap(),
+                split: Split::Important,
+            };
+            paths.iter().map(file).collect()
+        };
+        for (paths, content_type) in [
+            (&["a.js"][..], Some("text/javascript; charset=utf-8")),
+            (&["a.js", "b.mjs"], Some("text/javascript; charset=utf-8")),
+            (&["a.js", "b.txt"], None),
+            (&["b.txt", "a.js"], None),
+            (&["a.js", "b.txt", "c.js"], None),
+            (&["a.js", "b"], None),
+            (&["a", "b.js", "c.js"], None),
+        ] {
+            let found = by_sha256(&files(paths));
+            let found = found[&Sha256::of(b"content")].1.as_ref().map(ContentType::as_str);
+            assert_eq!(found, content_type, "{paths:?}");
+        }
+    }
 
     #[test]
     fn a_download_in_pieces_is_counted_with_its_first() {
