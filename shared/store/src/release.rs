@@ -16,9 +16,6 @@ use crate::{
 const PAGES_READ: usize = 10;
 const READ_AT_A_TIME: u32 = 100;
 
-/// Most reasons of failures that are read of a release.
-const REASONS: u32 = 1000;
-
 /// A release. The content is kept as JSON: its configuration may hold keys and numbers that the table's own types refuse.
 #[derive(Debug, Serialize, Deserialize)]
 struct ReleaseRecord {
@@ -186,16 +183,20 @@ pub async fn adoption(
     Ok(DeviceEvent::ALL.into_iter().map(|event| (event, count(event))).collect())
 }
 
-/// Why devices failed with a release, and how many of them, most frequent first.
+/// Why devices failed with a release, and how many of them, most frequent first. [`crate::report`] tells about a hundred reasons
+/// apart, so all of them are read; `other` counts the rest.
 pub async fn failures(
     table: &Table,
     scope: &TenantScope,
     id: ReleaseId,
 ) -> Result<Vec<(String, u64)>, StoreError> {
-    let slice = Slice { limit: REASONS, ..Slice::default() };
-    let listed = table.list::<FailureRecord>(&scope.partition(&[&id.to_string(), "failure"]), slice).await?;
-    let mut reasons: Vec<(String, u64)> =
-        listed.items.into_iter().map(|record| (record.reason, record.count)).collect();
+    let records: Vec<FailureRecord> = table.list_all(&scope.partition(&[&id.to_string(), "failure"])).await?;
+    // A device may give `other` as its reason.
+    let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
+    for record in records {
+        *by_reason.entry(record.reason).or_default() += record.count;
+    }
+    let mut reasons: Vec<(String, u64)> = by_reason.into_iter().collect();
     reasons.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     Ok(reasons)
 }

@@ -9,7 +9,7 @@ use rookery_domain::rollout::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use crate::table::back_off;
-use crate::{Key, Record, Refusal, StoreError, Table, TenantScope, Transaction};
+use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction};
 
 /// How long a marker is kept, in seconds. A report may be a day ahead and 90 days old, so one that comes again after 92 days
 /// is refused before it gets here.
@@ -20,6 +20,13 @@ const AT_ONCE: usize = 45;
 
 /// How often counting begins anew when the same reports were counted meanwhile.
 const ATTEMPTS: u32 = 5;
+
+/// Most reasons of failures that are told apart in a release. Anybody can report anything, and what is read of a release must
+/// not grow with it. Workers that meet new reasons at the same time may each add theirs, so there can be a few more.
+const REASONS: usize = 100;
+
+/// Where failures are counted whose reasons came too late to be told apart. No reason's fingerprint is equal to it.
+const OTHER: &str = "other";
 
 /// That a device reported an event of a release.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,7 +106,8 @@ async fn count_new(
         if reports.is_empty() {
             return Ok(0);
         }
-        match table.commit(&counting(scope, &reports, now)?).await {
+        let reasons = Reasons::load(table, scope, &reports).await?;
+        match table.commit(&counting(scope, &reports, &reasons, now)?).await {
             Ok(()) => return Ok(reports.len()),
             Err(StoreError::Refused(Refusal::Repeated)) => {
                 let known = known(table, scope, &reports).await?;
@@ -125,15 +133,69 @@ async fn known(
     Ok(markers.into_iter().map(|marker| (marker.device, marker.event)).collect())
 }
 
+/// A reason that is told apart from others.
+#[derive(Debug, Serialize, Deserialize)]
+struct ReasonRecord {
+    sk: String,
+}
+
+impl Record for ReasonRecord {
+    const KIND: &'static str = "failure";
+}
+
+/// The reasons of a release that are told apart, by their sort keys.
+struct Reasons(BTreeSet<String>);
+
+impl Reasons {
+    /// Those that are counted already, and of the reasons of these reports as many as there is room for.
+    async fn load(
+        table: &Table,
+        scope: &TenantScope,
+        reports: &[(Identity, &Report)],
+    ) -> Result<Self, StoreError> {
+        let Some(((release, ..), _)) = reports.first() else { return Ok(Self(BTreeSet::new())) };
+        let met: Vec<&FailureReason> = reports.iter().filter_map(|(_, report)| reason(report)).collect();
+        if met.is_empty() {
+            return Ok(Self(BTreeSet::new()));
+        }
+        let records: Vec<ReasonRecord> = table.list_all(&failures(scope, *release)).await?;
+        let mut known: BTreeSet<String> = records.into_iter().map(|record| record.sk).collect();
+        known.remove(OTHER);
+        for reason in met {
+            if known.len() >= REASONS {
+                break;
+            }
+            known.insert(reason.fingerprint().to_string());
+        }
+        Ok(Self(known))
+    }
+
+    /// Where a reason is counted, and under which text.
+    fn place(&self, reason: &FailureReason) -> (String, String) {
+        let own = reason.fingerprint().to_string();
+        if self.0.contains(&own) { (own, reason.to_string()) } else { (OTHER.to_owned(), OTHER.to_owned()) }
+    }
+}
+
+/// The reason of a failure.
+fn reason(report: &Report) -> Option<&FailureReason> {
+    report.reason.as_ref().filter(|_| report.event.is_failure())
+}
+
+fn failures(scope: &TenantScope, release: ReleaseId) -> Partition {
+    scope.partition(&[&release.to_string(), "failure"])
+}
+
 /// The transaction that counts reports of one release.
 fn counting(
     scope: &TenantScope,
     reports: &[(Identity, &Report)],
+    known: &Reasons,
     now: Timestamp,
 ) -> Result<Transaction, StoreError> {
     let mut transaction = Transaction::new();
     let mut events: BTreeMap<(ReleaseId, DeviceEvent), i64> = BTreeMap::new();
-    let mut reasons: BTreeMap<(ReleaseId, &FailureReason), i64> = BTreeMap::new();
+    let mut reasons: BTreeMap<(ReleaseId, (String, String)), i64> = BTreeMap::new();
     for (identity, report) in reports {
         let record = MarkerRecord {
             device: report.device_id.clone(),
@@ -144,17 +206,16 @@ fn counting(
         };
         transaction.create(&marker(scope, identity), &record, Refusal::Repeated)?;
         *events.entry((report.release_id, report.event)).or_default() += 1;
-        if let Some(reason) = report.reason.as_ref().filter(|_| report.event.is_failure()) {
-            *reasons.entry((report.release_id, reason)).or_default() += 1;
+        if let Some(reason) = reason(report) {
+            *reasons.entry((report.release_id, known.place(reason))).or_default() += 1;
         }
     }
     for ((release, event), amount) in events {
         let key = scope.partition(&[&release.to_string(), "adoption"]).item(event);
         transaction.count(&key, amount, Vec::new());
     }
-    for ((release, reason), amount) in reasons {
-        let key = scope.partition(&[&release.to_string(), "failure"]).item(reason.fingerprint());
-        transaction.count(&key, amount, vec![("reason", reason.to_string())]);
+    for ((release, (sort, reason)), amount) in reasons {
+        transaction.count(&failures(scope, release).item(sort), amount, vec![("reason", reason)]);
     }
     Ok(transaction)
 }

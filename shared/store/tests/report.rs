@@ -66,6 +66,34 @@ async fn failures_are_counted_by_reason() {
     assert_eq!(adoption(&platform).await[&DeviceEvent::Failed], 3);
 }
 
+#[tokio::test]
+async fn reasons_beyond_the_hundredth_are_counted_together() {
+    let platform = Platform::new().await;
+    let failures =
+        async || release::failures(platform.table(), &scope(1), RELEASE.parse().unwrap()).await.unwrap();
+    let reason = |n: usize| format!("reason {n}");
+    let reports: Vec<Report> = (0..250).map(|n| of(n, "failed", Some(&reason(n)))).collect();
+    assert_eq!(count(&platform, &reports).await, 250);
+    let found = failures().await;
+    assert_eq!(found.len(), 101);
+    assert_eq!(found[0], ("other".to_owned(), 150));
+    assert!(found[1..].iter().all(|(_, count)| *count == 1));
+
+    // Known reasons go on being told apart, whatever comes again counts once, and what a device calls `other` is no other line.
+    let known = found[1].0.clone();
+    let more: Vec<Report> = (250..500).map(|n| of(n, "failed", Some(&known))).collect();
+    let others = [of(500, "failed", Some("other")), of(501, "failed", Some("new"))];
+    for _ in 0..2 {
+        count(&platform, &more).await;
+        count(&platform, &reports).await;
+        count(&platform, &others).await;
+    }
+    let found = failures().await;
+    assert_eq!(found[..2], [(known, 251), ("other".to_owned(), 152)]);
+    assert_eq!(found.iter().map(|(_, count)| count).sum::<u64>(), 502);
+    assert_eq!(adoption(&platform).await[&DeviceEvent::Failed], 502);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_at_once_count_exactly() {
     let platform = Arc::new(Platform::new().await);
