@@ -190,7 +190,9 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Refused(refusal) => refusal.into(),
             StoreError::Unavailable { .. } => Self::Unavailable(error),
-            StoreError::Corrupt { .. } | StoreError::Undeclared(_) => Self::internal(error),
+            StoreError::Rejected { .. } | StoreError::Corrupt { .. } | StoreError::Undeclared(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

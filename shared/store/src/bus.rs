@@ -77,7 +77,7 @@ pub async fn put(clients: &Clients, events: &[&Outgoing]) -> Result<Vec<Result<(
         .set_entries(Some(entries))
         .send()
         .await
-        .map_err(|source| StoreError::unavailable("PutEvents", source))?;
+        .map_err(|source| StoreError::failed("PutEvents", source))?;
     if answer.entries().len() != events.len() {
         return Err(StoreError::unavailable("PutEvents", "the answer has another number of entries"));
     }

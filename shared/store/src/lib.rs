@@ -34,6 +34,8 @@ pub mod tenant;
 mod transaction;
 pub mod usage;
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+
 pub use clients::Clients;
 pub use key::{Key, Partition, TenantScope};
 pub use record::Record;
@@ -56,6 +58,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A service refused a call for what the call is: we ask wrongly, may not, or are set up wrongly. Trying again does not help.
+    #[error("{operation} was rejected")]
+    Rejected {
+        /// Which call.
+        operation: &'static str,
+        /// What the SDK said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What is stored cannot be read as what it should be.
     #[error("{what} cannot be read")]
     Corrupt {
@@ -70,7 +81,32 @@ pub enum StoreError {
     Undeclared(&'static str),
 }
 
+/// The codes with which services say that a call is at fault, not they.
+const OUR_FAULT: [&str; 11] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "InvalidMessageContents",
+    "InvalidParameterValue",
+    "NoSuchBucket",
+    "NotFoundException",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+    "SerializationException",
+    "ValidationException",
+];
+
 impl StoreError {
+    /// A call of the SDK that failed.
+    pub(crate) fn failed<E>(operation: &'static str, source: E) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let ours = source.code().is_some_and(|code| OUR_FAULT.contains(&code));
+        let source = Box::new(source);
+        if ours { Self::Rejected { operation, source } } else { Self::Unavailable { operation, source } }
+    }
+
     pub(crate) fn unavailable(
         operation: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -83,5 +119,30 @@ impl StoreError {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self::Corrupt { what, source: source.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::operation::query::QueryError;
+
+    #[test]
+    fn what_is_our_fault_is_not_called_unavailable() {
+        for (code, ours) in [
+            (Some("ValidationException"), true),
+            (Some("AccessDeniedException"), true),
+            (Some("ResourceNotFoundException"), true),
+            (Some("ThrottlingException"), false),
+            (Some("InternalServerError"), false),
+            (Some("UnknownOperationException"), false),
+            (None, false),
+        ] {
+            let metadata =
+                code.map_or_else(ErrorMetadata::builder, |code| ErrorMetadata::builder().code(code));
+            let error = StoreError::failed("Query", QueryError::generic(metadata.build()));
+            assert_eq!(matches!(error, StoreError::Rejected { .. }), ours, "{code:?}");
+        }
     }
 }

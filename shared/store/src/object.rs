@@ -159,7 +159,7 @@ impl<'a> Objects<'a> {
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => {
                 return Ok(None);
             }
-            Err(source) => return Err(StoreError::unavailable("HeadObject", source)),
+            Err(source) => return Err(StoreError::failed("HeadObject", source)),
         };
         let confirmed = head.checksum_sha256() == Some(BASE64.encode(file.as_bytes()).as_str());
         let size = head.content_length().and_then(|length| u64::try_from(length).ok());
@@ -187,7 +187,7 @@ impl<'a> Objects<'a> {
         match answer {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("NoSuchKey") => Ok(false),
-            Err(source) => Err(StoreError::unavailable("DeleteObjectTagging", source)),
+            Err(source) => Err(StoreError::failed("DeleteObjectTagging", source)),
         }
     }
 }

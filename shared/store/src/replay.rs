@@ -156,7 +156,7 @@ async fn scan(
             .expression_attribute_names("#pk", "pk")
             .expression_attribute_values(":prefix", AttributeValue::S(format!("{tenant}#"))),
     };
-    let answer = request.send().await.map_err(|source| StoreError::unavailable("Scan", source))?;
+    let answer = request.send().await.map_err(|source| StoreError::failed("Scan", source))?;
     Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
 }
 

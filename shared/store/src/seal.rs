@@ -194,8 +194,7 @@ impl<'a> Sealer<'a> {
         for (name, value) in context(scope, purpose) {
             request = request.encryption_context(name, value);
         }
-        let answer =
-            request.send().await.map_err(|source| StoreError::unavailable("GenerateDataKey", source))?;
+        let answer = request.send().await.map_err(|source| StoreError::failed("GenerateDataKey", source))?;
         let missing = || StoreError::corrupt("data key", "KMS answered without a key");
         let plaintext = answer.plaintext.ok_or_else(missing)?.into_inner();
         let sealed = BASE64.encode(answer.ciphertext_blob.ok_or_else(missing)?);
@@ -219,7 +218,7 @@ impl<'a> Sealer<'a> {
         for (name, value) in context(scope, purpose) {
             request = request.encryption_context(name, value);
         }
-        let answer = request.send().await.map_err(|source| StoreError::unavailable("Decrypt", source))?;
+        let answer = request.send().await.map_err(|source| StoreError::failed("Decrypt", source))?;
         let plaintext =
             answer.plaintext.ok_or_else(|| StoreError::corrupt("data key", "KMS answered without a key"))?;
         Ok(Zeroizing::new(plaintext.into_inner()))

@@ -85,7 +85,7 @@ impl Table {
             .consistent_read(consistent)
             .send()
             .await
-            .map_err(|source| StoreError::unavailable("GetItem", source))?;
+            .map_err(|source| StoreError::failed("GetItem", source))?;
         answer.item.map(from_item).transpose()
     }
 
@@ -107,7 +107,7 @@ impl Table {
                     .request_items(&self.name, request)
                     .send()
                     .await
-                    .map_err(|source| StoreError::unavailable("BatchGetItem", source))?;
+                    .map_err(|source| StoreError::failed("BatchGetItem", source))?;
                 for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
                     found.push(from_item(item)?);
                 }
@@ -162,7 +162,7 @@ impl Table {
             .limit(limit)
             .send()
             .await
-            .map_err(|source| StoreError::unavailable("Query", source))?;
+            .map_err(|source| StoreError::failed("Query", source))?;
         let next = match answer.last_evaluated_key.as_ref().and_then(|key| key.get("sk")) {
             Some(AttributeValue::S(sort)) => Some(sort.clone()),
             _ => None,
@@ -206,7 +206,7 @@ impl Table {
             {
                 Err(StoreError::Refused(refusal))
             }
-            Err(source) => Err(StoreError::unavailable("PutItem", source)),
+            Err(source) => Err(StoreError::failed("PutItem", source)),
         }
     }
 
@@ -225,7 +225,7 @@ impl Table {
             .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
             .send()
             .await
-            .map_err(|source| StoreError::unavailable("UpdateItem", source))?;
+            .map_err(|source| StoreError::failed("UpdateItem", source))?;
         match answer.attributes.as_ref().and_then(|attributes| attributes.get("count")) {
             Some(AttributeValue::N(count)) => {
                 count.parse().map_err(|source| StoreError::corrupt("counter", source))
@@ -248,7 +248,7 @@ impl Table {
                 Err(error) => match cancelled(&error, transaction) {
                     Some(Refusal::Busy) => back_off(attempt).await,
                     Some(refusal) => return Err(StoreError::Refused(refusal)),
-                    None => return Err(StoreError::unavailable("TransactWriteItems", error)),
+                    None => return Err(StoreError::failed("TransactWriteItems", error)),
                 },
             }
         }
