@@ -114,8 +114,22 @@ async fn the_audit_trail_is_the_tenants_own_and_pages_within_its_question() {
         ("from=soon", "?from"),
         ("to=2026-13-01", "?to"),
         ("limit=101", "?limit"),
+        ("action=release.explode", "?action"),
+        ("actor=%FF", "?actor"),
     ] {
         let reply = world.get(&owner, &format!("/v1/audit/events?{query}")).await.expect(400);
         assert_eq!(reply.pointers(), [pointer]);
     }
+    for action in ["app.update", "tenant.sign_up", "api_key.use"] {
+        world.get(&owner, &format!("/v1/audit/events?action={action}")).await.expect(200);
+    }
+
+    // The first nine bytes of a cursor say which question it is of, so here one of the right question points before its range.
+    let range = "from=2000-01-01&limit=1";
+    let cursor =
+        world.get(&owner, &format!("/v1/audit/events?{range}")).await.expect(200).text("/next_cursor");
+    world.get(&owner, &format!("/v1/audit/events?{range}&cursor={cursor}")).await.expect(200);
+    let forged = format!("{}ZXZ0", &cursor[..12]);
+    let reply = world.get(&owner, &format!("/v1/audit/events?{range}&cursor={forged}")).await.expect(400);
+    assert_eq!(reply.pointers(), ["?cursor"]);
 }

@@ -129,13 +129,17 @@ async fn list(
 ) -> Result<Answer, Problem> {
     let query = query(&mut params);
     let (slice, paging) = params.paging(&scope.tenant)?;
+    if !query.may_continue(slice.after.as_deref()) {
+        return Err(Params::foreign_cursor());
+    }
     let listed = audit::list(context.table()?, &scope.tenant, &query, slice).await?;
     Answer::ok(&paging.page(listed, Entry::from))
 }
 
 fn query(params: &mut Params) -> Query {
     let mut text = |name: &str| params.take_text(name);
-    let (actor, resource, action) = (text("actor"), text("resource"), text("action"));
+    let (actor, resource) = (text("actor"), text("resource"));
+    let action = params.take("action").map(|action: Action| action.to_string());
     let outcome = params.take("outcome").map(|AskedOutcome(outcome)| outcome);
     let (from, to): (Option<Moment>, Option<Moment>) = (params.take("from"), params.take("to"));
     let between = ids_between(from, to);

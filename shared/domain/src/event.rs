@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::id::{EventId, TenantId};
 use crate::permission::Permission;
+use crate::text::ParseError;
 use crate::usage::Meter;
 
 /// What was done or tried: the name of the permission it took, or one of the constants for what takes none.
@@ -27,6 +29,18 @@ impl Action {
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Knows the actions of today. Events are read with any, for they may be of an earlier release.
+impl FromStr for Action {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let special =
+            [Self::TENANT_SIGN_UP, Self::API_KEY_USE].into_iter().find(|action| action.as_str() == text);
+        let of_permission = || text.parse::<Permission>().ok().map(Self::from);
+        special.or_else(of_permission).ok_or(ParseError::new("is not an action"))
     }
 }
 
@@ -200,6 +214,15 @@ mod tests {
         assert_eq!(names, ["name", "new", "gone"]);
         assert_eq!(found[0], Change { field: "name".into(), before: json!("a"), after: json!("b") });
         assert!(changes(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn actions_are_known_by_name() {
+        for action in [Action::TENANT_SIGN_UP, Action::API_KEY_USE, Permission::ReleaseRamp.into()] {
+            assert_eq!(action.as_str().parse(), Ok(action));
+        }
+        assert!("release.explode".parse::<Action>().is_err());
+        assert!("".parse::<Action>().is_err());
     }
 
     #[test]

@@ -20,6 +20,8 @@ const DEFAULT_LIMIT: u32 = 25;
 const MOST: u32 = 100;
 /// The first byte of a cursor: the version of its form.
 const CURSOR_FORM: u8 = 1;
+/// What is wrong with a cursor that was made for something else.
+const NOT_OF_THIS_QUERY: &str = "is not a cursor of this query";
 /// How many bytes of a digest bind a cursor to its query.
 const BINDING: usize = 8;
 
@@ -37,6 +39,9 @@ impl FromRequestParts<Context> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
+        if let Some(name) = unreadable(query) {
+            return Err(Problem::Malformed(Faults::one(format!("?{name}"), "is not UTF-8")));
+        }
         let given = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|fault| Problem::Malformed(Faults::one(format!("?{query}"), fault.to_string())))?
             .0;
@@ -101,12 +106,17 @@ impl Params {
             None => None,
             Some(Some(after)) => Some(after),
             Some(None) => {
-                self.fault("cursor", "is not a cursor of this query");
+                self.fault("cursor", NOT_OF_THIS_QUERY);
                 None
             }
         };
         self.finish()?;
         Ok((Slice { limit, after, ..Slice::default() }, Paging { binding }))
+    }
+
+    /// The fault of a cursor that points to where its query has nothing.
+    pub fn foreign_cursor() -> Problem {
+        Problem::Malformed(Faults::one("?cursor", NOT_OF_THIS_QUERY))
     }
 }
 
@@ -131,6 +141,33 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `null` on the last one.
     pub next_cursor: Option<String>,
+}
+
+/// The name of the first parameter that is not UTF-8 once its percent signs are decoded. Reading it with replacement
+/// characters would answer another question than the one that was asked.
+fn unreadable(query: &str) -> Option<String> {
+    query.split('&').find_map(|parameter| {
+        let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
+        std::str::from_utf8(&decoded(parameter))
+            .is_err()
+            .then(|| String::from_utf8_lossy(&decoded(name)).into_owned())
+    })
+}
+
+/// The bytes that a percent-encoded text stands for; what is no escape stands for itself (WHATWG URL, section 1.3).
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digit = |at: usize| behind.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let escaped = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(first));
+        rest = if escaped.is_some() { &behind[2..] } else { behind };
+    }
+    bytes
 }
 
 fn binding(scope: &TenantScope, path: &str, parameters: &[(String, String)]) -> [u8; BINDING] {
@@ -187,6 +224,21 @@ mod tests {
             binding(&own, "/v1/apps", &[]),
         ] {
             assert_eq!(decode(&cursor, elsewhere), None);
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_utf8_is_named() {
+        for (query, name) in [
+            ("actor=%FF", Some("actor")),
+            ("limit=3&actor=key%C3", Some("actor")),
+            ("a=1&%ff=2", Some("\u{fffd}")),
+            ("actor=%C3%A9&%E2%82%AC=%F0%9F%90%A7", None),
+            ("actor=100%&b=%zz&c=%4", None),
+            ("a%C3=%A9", Some("a\u{fffd}")),
+            ("", None),
+        ] {
+            assert_eq!(unreadable(query).as_deref(), name, "{query}");
         }
     }
 

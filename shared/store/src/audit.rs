@@ -262,6 +262,14 @@ pub struct Query {
 }
 
 impl Query {
+    /// Whether a page may begin behind this key: one that lies among those asked for. DynamoDB refuses any other.
+    pub fn may_continue(&self, after: Option<&str>) -> bool {
+        let among = |(low, high): (EventId, EventId), after: &str| {
+            (low.to_string().as_str()..=high.to_string().as_str()).contains(&after)
+        };
+        after.is_none_or(|after| self.between.is_none_or(|between| among(between, after)))
+    }
+
     /// The partition that holds the fewest entries besides those asked for, and the filter for the rest: a resource has
     /// fewer events than an actor, and an actor fewer than an action.
     fn plan(&self, scope: &TenantScope) -> (Partition, Filter) {
