@@ -118,11 +118,11 @@ mod tests {
     }
 
     impl Queue {
-        async fn take(State(queue): State<Arc<Self>>, Json(message): Json<Value>) -> Response {
+        fn take(&self, message: &Value) -> Response {
             let batch = serde_json::from_str(message["MessageBody"].as_str().unwrap()).unwrap();
             let less = |left: u32| left.checked_sub(1);
-            let taken = queue.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err();
-            queue.came.lock().unwrap().push((batch, taken, Instant::now()));
+            let taken = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err();
+            self.came.lock().unwrap().push((batch, taken, Instant::now()));
             if taken {
                 Json(json!({"MessageId": "1", "MD5OfMessageBody": "0"})).into_response()
             } else {
@@ -159,7 +159,9 @@ mod tests {
         let queue = Arc::new(Queue::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let routes = axum::Router::new().fallback(Queue::take).with_state(Arc::clone(&queue));
+        let take =
+            |State(queue): State<Arc<Queue>>, Json(message): Json<Value>| async move { queue.take(&message) };
+        let routes = axum::Router::new().fallback(take).with_state(Arc::clone(&queue));
         // The SDK's content type is one of its own.
         let routes = routes.layer(axum::middleware::map_request(async |mut request: http::Request<_>| {
             let json = http::HeaderValue::from_static("application/json");
