@@ -268,52 +268,6 @@ async fn a_worker_killed_in_the_midst_loses_nothing() {
     assert_eq!(table.items(&tenant, "audit-log").await.len(), events.len());
 }
 
-async fn total(stack: &Stack, owner: &Actor, meter: &str) -> u64 {
-    let usage = stack.get(owner, &format!("/v1/usage?meter={meter}&granularity=hour")).await.expect(200);
-    usage.body["totals"][meter].as_u64().expect("a total")
-}
-
-#[tokio::test]
-async fn a_function_told_to_end_loses_no_usage() {
-    let stack = Stack::connect();
-    let owner = stack.sign_up().await;
-    let app = stack
-        .post(&owner, "/v1/apps", json!({"name": "Told to end", "platforms": ["web"]}))
-        .await
-        .expect(201);
-    let check =
-        format!("/v1/device/{}/update?channel=production&platform=web&device_id=d", app.text("/app_key"));
-    let mut asked = 0;
-    for round in 0..3 {
-        for _ in 0..7 {
-            let status = stack.get(&Actor::anonymous(), &check).await.status.as_u16();
-            assert!(matches!(status, 200 | 204), "{status}");
-            asked += 1;
-        }
-        // At once, while what was counted has not been sent.
-        let told = processes(&stack, "DeviceUpdateFunction");
-        assert!(!told.is_empty(), "no process of the function was found");
-        for id in told {
-            signal(id, "-TERM");
-        }
-        if round < 2 {
-            eventually("the processes have ended", async || {
-                let status = stack.get(&Actor::anonymous(), &check).await.status.as_u16();
-                if matches!(status, 200 | 204) { Ok(()) } else { Err(format!("{status}")) }
-            })
-            .await;
-            asked += 1;
-        }
-    }
-    eventually("every check is counted", async || {
-        let counted = total(&stack, &owner, "update_checks").await;
-        if counted == asked { Ok(()) } else { Err(format!("{counted} of {asked}")) }
-    })
-    .await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(total(&stack, &owner, "update_checks").await, asked, "and none twice");
-}
-
 #[tokio::test]
 async fn reports_count_once_and_those_of_unknown_releases_not_at_all() {
     let (stack, table) = (Stack::connect(), Table::of(&Stack::connect()));
