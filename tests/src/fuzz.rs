@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -58,8 +59,8 @@ pub struct Shot {
     pub method: Method,
     /// Path and query.
     pub path: String,
-    /// Its body, as text that may not be JSON.
-    pub body: Option<String>,
+    /// Its body, which may be neither JSON nor UTF-8.
+    pub body: Option<Bytes>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
 }
@@ -109,7 +110,9 @@ pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice
             Some("path") => {
                 let existing = known.get(name).and_then(Value::as_str).map(str::to_owned);
                 let filled = existing.filter(|_| !dice.one_in(8)).unwrap_or(value);
-                path = path.replace(&format!("{{{name}}}"), &escape(&filled));
+                // Bytes that no UTF-8 text has.
+                let escaped = if dice.one_in(24) { "%FF%C0".to_owned() } else { escape(&filled) };
+                path = path.replace(&format!("{{{name}}}"), &escaped);
             }
             Some("query") if !dice.one_in(3) => query.push(format!("{}={}", escape(name), escape(&value))),
             Some("header") if dice.one_in(3) => {
@@ -130,11 +133,30 @@ pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice
     }
     let schema = &operation.description["requestBody"]["content"]["application/json"]["schema"];
     let body = (!schema.is_null()).then(|| {
-        let text = value(api, schema, dice, 0).to_string();
-        if dice.one_in(12) { text.chars().take(text.len() / 2).collect() } else { text }
+        let mut body = value(api, schema, dice, 0);
+        name_known(&mut body, known, dice);
+        let mut bytes = body.to_string().into_bytes();
+        if dice.one_in(12) {
+            bytes.truncate(bytes.len() / 2 + 1);
+        }
+        if dice.one_in(16) {
+            bytes.insert(bytes.len() / 2, 0xff);
+        }
+        Bytes::from(bytes)
     });
-    let body = body.map(|text| if text.is_empty() { "{".to_owned() } else { text });
     Shot { method: operation.method.clone(), path, body, headers }
+}
+
+/// Puts ids that exist where a body names something, most of the time.
+fn name_known(body: &mut Value, known: &Map<String, Value>, dice: &mut Dice) {
+    for (name, field) in body.as_object_mut().into_iter().flatten() {
+        let kind = if name == "to" { "release" } else { name.trim_end_matches("_id") };
+        if let Some(id) = known.get(kind)
+            && !dice.one_in(4)
+        {
+            *field = id.clone();
+        }
+    }
 }
 
 fn value(api: &Value, schema: &Value, dice: &mut Dice, depth: usize) -> Value {

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
 pub mod fuzz;
+pub mod ids;
 pub mod released_app;
 pub mod seed;
 pub mod stack;

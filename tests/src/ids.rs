@@ -1,0 +1,79 @@
+//! One of every thing that a path can name, in a [`World`], and bodies that fit the operations.
+
+use rookery_domain::hash::Sha256;
+use serde_json::{Map, Value, json};
+
+use crate::fuzz::Operation;
+use crate::world::{Actor, Reply, World};
+
+/// The ids of one tenant, by the names that placeholders have in paths.
+#[derive(Debug)]
+pub struct Ids(pub Map<String, Value>);
+
+impl Ids {
+    /// One of each kind, made for this owner.
+    pub async fn of(world: &World, owner: &Actor) -> Self {
+        let app = world.seed_app(owner, "Hello").await;
+        let text = format!("the start page of {}", app.id);
+        let package = world.seed_package(owner, &app, "1.0.0", &[("index.html", &text)]).await.id;
+        let secret = world.seed_secret(owner, &app, "TOKEN").await;
+        let body = json!({"package_id": package, "channel": "production", "rollout_bp": 5000});
+        let release = world.post(owner, &format!("/v1/apps/{}/releases", app.id), body).await.expect(201);
+        let organization = world.post(owner, "/v1/organizations", json!({"name": "Nest"})).await.expect(201);
+        let key = world.post(owner, "/v1/api-keys", json!({"name": "k", "scopes": ["*"]})).await.expect(201);
+        Self(Map::from_iter([
+            ("app".to_owned(), json!(app.id)),
+            ("app_key".to_owned(), json!(app.app_key)),
+            ("sha256".to_owned(), json!(Sha256::of(text.as_bytes()))),
+            ("package".to_owned(), json!(package)),
+            ("secret".to_owned(), json!(secret.id)),
+            ("release".to_owned(), json!(release.text("/id"))),
+            ("organization".to_owned(), json!(organization.text("/id"))),
+            ("key".to_owned(), json!(key.text("/id"))),
+        ]))
+    }
+
+    /// The path of an operation with these ids; `None` where it names something that no tenant owns.
+    pub fn path(&self, operation: &Operation) -> Option<String> {
+        let mut path = operation.path.clone();
+        for (name, id) in &self.0 {
+            path = path.replace(&format!("{{{name}}}"), id.as_str()?);
+        }
+        (!path.contains('{')).then_some(path)
+    }
+
+    /// Whether an answer holds any of them.
+    pub fn appear_in(&self, reply: &Reply, path: &str) -> bool {
+        // What the caller sent comes back as the problem's instance, which says nothing that was not known.
+        let said = reply.body.to_string().replace(path, "");
+        self.0.values().filter_map(Value::as_str).any(|id| said.contains(id))
+    }
+}
+
+/// A body that passes an operation's own checks, so that what is refused is refused for whom it is from.
+pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
+    let description = &operation.description;
+    if description["requestBody"].is_null() {
+        return None;
+    }
+    let path = operation.path.as_str();
+    Some(match path.rsplit('/').next().unwrap_or_default() {
+        "organizations" => json!({"name": "Other"}),
+        "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
+        "apps" => json!({"name": "Other", "platforms": ["web"]}),
+        "uploads" => {
+            json!({"files": [{"path": "a", "size": 1, "sha256": "0".repeat(64)}]})
+        }
+        "packages" => {
+            let file = json!({"path": "a", "sha256": "0".repeat(64), "split": "important"});
+            json!({"version": "9.9.9", "index": "a", "files": [file], "metadata": {}})
+        }
+        "secrets" => json!({"name": "OTHER", "value": "v"}),
+        "versions" | "verify" => json!({"value": "v"}),
+        "channels" => json!({"name": "beta"}),
+        "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
+        "ramp" => json!({"rollout_bp": 9000}),
+        "{organization}" | "{app}" => json!({"name": "Renamed"}),
+        _ => json!({}),
+    })
+}
