@@ -109,7 +109,7 @@ pub struct ReleaseWithAdoption {
     /// How many devices reported what, each counted once: `downloaded`, `installed`, `launched`, `failed`, `rolled_back`.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub adoption: BTreeMap<DeviceEvent, u64>,
-    /// Why devices failed or rolled back, most frequent first.
+    /// Why devices failed or rolled back, most frequent first. About a hundred reasons are told apart; `other` counts the rest.
     pub failures: Vec<Failure>,
 }
 

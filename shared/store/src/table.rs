@@ -248,6 +248,10 @@ impl Table {
                 Err(error) => match cancelled(&error, transaction) {
                     Some(Refusal::Busy) => back_off(attempt).await,
                     Some(refusal) => return Err(StoreError::Refused(refusal)),
+                    None if invalid(&error) => {
+                        let source = Box::new(error);
+                        return Err(StoreError::Rejected { operation: "TransactWriteItems", source });
+                    }
                     None => return Err(StoreError::failed("TransactWriteItems", error)),
                 },
             }
@@ -274,6 +278,15 @@ fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>, transaction: &Tran
         TransactWriteItemsError::TransactionInProgressException(_) => Some(Refusal::Busy),
         _ => None,
     }
+}
+
+/// Whether DynamoDB cancelled a transaction because one of its writes is not what it should be.
+fn invalid<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return false;
+    };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ValidationError"))
 }
 
 /// Waits 20 ms, 40 ms, … with jitter, so that two writers that met do not meet again.
