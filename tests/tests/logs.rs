@@ -142,6 +142,9 @@ async fn nothing_that_a_caller_sends_in_confidence_is_logged() {
     let log = log.text();
     let completed = log.lines().filter(|line| line.contains("\"request completed\"")).count();
     assert!(completed > sent, "{completed} of {sent} requests were logged");
+    for status in [200, 201, 400, 401, 404, 422, 503] {
+        assert!(log.contains(&format!("\"http.status\":{status},")), "no request came to {status}");
+    }
     for line in log.lines() {
         let parsed: Value = serde_json::from_str(line).unwrap();
         assert!(
