@@ -6,7 +6,7 @@ use std::str::FromStr;
 use axum::extract::State;
 use jiff::Timestamp;
 use rookery_domain::audit::ids_between;
-use rookery_domain::event::{Action, Actor, Change, Event, Origin, Outcome, Resource};
+use rookery_domain::event::{Action, Actor, Change, DenialReason, Event, Origin, Outcome, Resource};
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{EventId, TenantId};
 use rookery_domain::moment::Moment;
@@ -44,6 +44,9 @@ pub struct Entry {
     pub action: Action,
     /// Whether it was done, or refused for want of a right.
     pub outcome: Outcome,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<DenialReason>,
     /// Who did it.
     pub actor: Actor,
     /// To what.
@@ -63,8 +66,20 @@ pub struct Entry {
 
 impl From<Logged> for Entry {
     fn from(logged: Logged) -> Self {
-        let Event { id, tenant, action, resource, version, at, actor, origin, outcome, changes, measures } =
-            logged.event;
+        let Event {
+            id,
+            tenant,
+            action,
+            resource,
+            version,
+            at,
+            actor,
+            origin,
+            outcome,
+            reason,
+            changes,
+            measures,
+        } = logged.event;
         let (seq, leaf_hash) = (logged.seq, logged.leaf);
         Self {
             seq,
@@ -73,6 +88,7 @@ impl From<Logged> for Entry {
             at,
             action,
             outcome,
+            reason,
             actor,
             resource,
             version,

@@ -9,7 +9,7 @@ use rookery_domain::id::ProjectId;
 use rookery_domain::permission::right;
 use rookery_domain::signup::Project;
 use rookery_domain::text::Name;
-use rookery_edge::{Answer, Body, Context, Document, Located as _, Page, Params, Problem, Scope};
+use rookery_edge::{Answer, Body, Context, Document, Located as _, Page, Params, Problem, Reach};
 use rookery_store::{TenantScope, Transaction, channel, signing, tenant};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +34,9 @@ pub struct NewApp {
     project_id: Option<ProjectId>,
 }
 
-/// List the tenant's applications, newest first.
+/// List the applications that the caller may see, newest first.
+///
+/// A page may hold fewer than its limit, even none, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/apps",
@@ -45,11 +47,12 @@ pub struct NewApp {
 )]
 async fn list(
     State(context): State<Context>,
-    scope: Scope<right::AppList>,
+    reach: Reach<right::AppList>,
     params: Params,
 ) -> Result<Answer, Problem> {
-    let (slice, paging) = params.paging(&scope.tenant)?;
-    let listed = rookery_store::app::list(context.table()?, &scope.tenant, slice).await?;
+    let (slice, paging) = params.paging(&reach.tenant)?;
+    let mut listed = rookery_store::app::list(context.table()?, &reach.tenant, slice).await?;
+    listed.items = reach.keep(&context, listed.items, |app| app.id).await?;
     Answer::ok(&paging.page(listed, body::App::from))
 }
 
@@ -71,11 +74,12 @@ async fn list(
 )]
 async fn create(
     State(context): State<Context>,
-    scope: Scope<right::AppCreate>,
+    reach: Reach<right::AppCreate>,
     Body { value, idempotency }: Body<NewApp>,
 ) -> Result<Answer, Problem> {
     let platforms = app::platforms(value.platforms).at("/platforms")?;
-    let project = project(&context, &scope.tenant, value.project_id).await?;
+    let project = project(&context, &reach.tenant, value.project_id).await?;
+    let scope = reach.at(&context, project.id).await?;
     let (id, now) = (context.new_id(), context.now());
     let key = signing::generate(&context.sealer(), &scope.tenant, id, now).await?;
     let app = App {

@@ -5,12 +5,12 @@ use deserr::Deserr;
 use jiff::Timestamp;
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
-use rookery_domain::key::{ApiKey, Scopes, Token};
+use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
 use rookery_domain::permission::right;
 use rookery_domain::text::{Name, ParseError};
 use rookery_edge::wire::{self, NewApiKey};
-use rookery_edge::{Answer, Body, Context, Document, Page, Params, Principal, Problem, Scope};
-use rookery_store::{Transaction, credential};
+use rookery_edge::{Answer, Body, Context, Document, Page, Params, Principal, Problem, Reach};
+use rookery_store::{Transaction, credential, node};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,7 +43,9 @@ impl Expiry {
     }
 }
 
-/// List the tenant's API keys, newest first.
+/// List the API keys that the caller may see, newest first.
+///
+/// A page may hold fewer than its limit, even none, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/api-keys",
@@ -54,11 +56,12 @@ impl Expiry {
 )]
 async fn list(
     State(context): State<Context>,
-    scope: Scope<right::ApiKeyList>,
+    reach: Reach<right::ApiKeyList>,
     params: Params,
 ) -> Result<Answer, Problem> {
-    let (slice, paging) = params.paging(&scope.tenant)?;
-    let listed = credential::list(context.table()?, &scope.tenant, slice).await?;
+    let (slice, paging) = params.paging(&reach.tenant)?;
+    let mut listed = credential::list(context.table()?, &reach.tenant, slice).await?;
+    listed.items = reach.keep(&context, listed.items, |key| key.id).await?;
     Answer::ok(&paging.page(listed, wire::ApiKey::from))
 }
 
@@ -76,17 +79,21 @@ async fn list(
 )]
 async fn create(
     State(context): State<Context>,
-    scope: Scope<right::ApiKeyCreate>,
+    reach: Reach<right::ApiKeyCreate>,
     Body { value, idempotency }: Body<NewKey>,
 ) -> Result<Answer, Problem> {
     let now = context.now();
     let expires_at = value.expires_at.map(|expiry| expiry.0);
+    let KeyOwner::User(owner) = reach.principal.owner else {
+        return Err(Problem::Closed("a service key makes no personal keys"));
+    };
+    let scope = reach.at(&context, owner).await?;
     let scopes = granted(&scope.principal, &value.scopes, expires_at, now)?;
     let token = Token::new(context.new_id(), context.random());
     let key = ApiKey {
         id: token.id,
         tenant: scope.tenant.tenant(),
-        owner: scope.principal.owner,
+        owner: KeyOwner::User(owner),
         name: value.name,
         scopes,
         expires_at,
@@ -105,6 +112,7 @@ async fn create(
     );
     let mut transaction = Transaction::new();
     credential::create(&mut transaction, &scope.tenant, &key, token.digest())?;
+    node::attach(&mut transaction, &scope.tenant, key.id, scope.place())?;
     transaction.event(&scope.tenant, &event)?;
 
     let answer = Answer::created(

@@ -5,15 +5,18 @@ use std::net::Ipv6Addr;
 use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::app::Ancestors;
+use rookery_domain::binding::{Binding, Grant, Subject};
 use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
-use rookery_domain::key::{ApiKey, Scopes, Token};
+use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
+use rookery_domain::node::Lineage;
+use rookery_domain::role::{Predefined, RoleRef};
 use rookery_domain::signup::{self, DEFAULT, Founding, Ids, Request};
 use rookery_domain::text::{Email, Name, ParseError, Slug};
 use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts};
-use rookery_store::{Partition, TenantScope, Transaction, Variable, credential, tenant};
+use rookery_store::{Partition, TenantScope, Transaction, Variable, credential, node, tenant};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -147,11 +150,13 @@ async fn sign_up(
     let founding = signup::found(request, ids, &default, context.now());
     let token = Token::new(context.new_id(), context.random());
     let key = first_key(&founding, &token, default);
+    let ownership = ownership(&context, &founding);
 
     let scope = TenantScope::founding(founding.tenant.id);
     let mut transaction = Transaction::new();
-    tenant::found(&mut transaction, &scope, &founding, password_hash)?;
+    tenant::found(&mut transaction, &scope, &founding, password_hash, &ownership)?;
     credential::create(&mut transaction, &scope, &key, token.digest())?;
+    node::attach(&mut transaction, &scope, key.id, &home(&founding))?;
     transaction.event(&scope, &founded(&context, facts.origin, &founding))?;
 
     let body = SignedUp {
@@ -215,7 +220,7 @@ fn first_key(founding: &Founding, token: &Token, name: Name) -> ApiKey {
     ApiKey {
         id: token.id,
         tenant: founding.tenant.id,
-        owner: founding.owner.id,
+        owner: KeyOwner::User(founding.owner.id),
         name,
         scopes: Scopes::All,
         expires_at: None,
@@ -223,6 +228,33 @@ fn first_key(founding: &Founding, token: &Token, name: Name) -> ApiKey {
         version: 1,
         created_at: founding.tenant.created_at,
         updated_at: founding.tenant.created_at,
+    }
+}
+
+/// The owner's role in the whole tenant.
+fn ownership(context: &Context, founding: &Founding) -> Binding {
+    Binding {
+        tenant: founding.tenant.id,
+        subject: Subject::User(founding.owner.id),
+        grant: Grant {
+            binding: context.new_id(),
+            role: RoleRef::Predefined(Predefined::Owner),
+            node: founding.tenant.id.into(),
+            starts_at: None,
+            expires_at: None,
+            condition: None,
+        },
+        version: 1,
+        created_at: founding.tenant.created_at,
+    }
+}
+
+/// Where the owner stands in the tree.
+fn home(founding: &Founding) -> Lineage {
+    Lineage {
+        node: founding.owner.id.into(),
+        above: vec![founding.organization.id.into(), founding.tenant.id.into()],
+        stopped: None,
     }
 }
 
@@ -237,6 +269,7 @@ fn founded(context: &Context, origin: Origin, founding: &Founding) -> Event {
         actor: Actor { kind: ActorKind::User, id: founding.owner.id.to_string() },
         origin,
         outcome: Outcome::Allowed,
+        reason: None,
         changes: changes(&serde_json::Value::Null, &wire::Tenant::from(founding.tenant.clone())),
         measures: std::collections::BTreeMap::new(),
     }

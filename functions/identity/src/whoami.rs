@@ -1,7 +1,8 @@
 //! `GET /v1/whoami`: who the caller is.
 
 use axum::extract::State;
-use rookery_domain::id::{KeyId, UserId};
+use rookery_domain::id::KeyId;
+use rookery_domain::key::KeyOwner;
 use rookery_edge::{Answer, Caller, Context, Document, Problem, wire};
 use rookery_store::{credential, tenant};
 use serde::Serialize;
@@ -33,7 +34,7 @@ struct PrincipalBody {
     /// The key's name.
     name: String,
     /// Whose key it is.
-    owner_id: UserId,
+    owner_id: KeyOwner,
 }
 
 /// Ask who the caller is: tenant, principal, scopes.

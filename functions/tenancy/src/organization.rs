@@ -9,7 +9,7 @@ use rookery_domain::organization::Organization;
 use rookery_domain::permission::right;
 use rookery_domain::text::Name;
 use rookery_edge::{Answer, Body, Context, Document, IfMatch, Problem, Scope, wire};
-use rookery_store::{Refusal, TenantScope, Transaction, organization};
+use rookery_store::{TenantScope, Transaction, node, organization};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -95,7 +95,7 @@ async fn rename(
     context.commit(&scope.tenant, None, transaction, answer).await
 }
 
-/// Delete an organization that holds no workspace.
+/// Delete an organization that holds nothing any more.
 #[utoipa::path(
     delete,
     path = "/v1/organizations/{organization}",
@@ -105,7 +105,7 @@ async fn rename(
     responses(
         (status = 204, description = "Deleted."),
         (status = 404, description = "There is no such organization.", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "It still holds workspaces.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "It still holds divisions, workspaces, groups or people.", body = Document, content_type = "application/problem+json"),
         (status = 412, description = "It has another version.", body = Document, content_type = "application/problem+json"),
     )
 )]
@@ -117,14 +117,19 @@ async fn delete(
 ) -> Result<Answer, Problem> {
     let before = load(&context, &scope.tenant, &id).await?;
     if_match.check(before.version)?;
-    if before.workspaces > 0 {
-        return Err(Refusal::NotEmpty("workspaces").into());
-    }
     let changed = changes(&wire::Organization::from(before.clone()), &serde_json::Value::Null);
     let resource = Resource::new("organization", before.id);
     let event = scope.event(&context, resource, before.version + 1, changed);
     let mut transaction = Transaction::new();
     organization::delete(&mut transaction, &scope.tenant, &before);
+    let tenant = scope.tenant.tenant().into();
+    node::delete(
+        &mut transaction,
+        &scope.tenant,
+        before.id,
+        tenant,
+        "divisions, workspaces, groups or people",
+    );
     transaction.event(&scope.tenant, &event)?;
     context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
 }

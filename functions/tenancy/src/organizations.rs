@@ -7,8 +7,8 @@ use rookery_domain::fault::Faults;
 use rookery_domain::organization::Organization;
 use rookery_domain::permission::right;
 use rookery_domain::text::Name;
-use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Scope, wire};
-use rookery_store::{Transaction, organization};
+use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Reach, Scope, wire};
+use rookery_store::{Transaction, node, organization};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,7 +25,9 @@ pub struct NewOrganization {
     name: Name,
 }
 
-/// List the tenant's organizations, newest first.
+/// List the organizations that the caller may see, newest first.
+///
+/// A page may hold fewer than its limit, even none, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/organizations",
@@ -36,11 +38,12 @@ pub struct NewOrganization {
 )]
 async fn list(
     State(context): State<Context>,
-    scope: Scope<right::OrganizationList>,
+    reach: Reach<right::OrganizationList>,
     params: Params,
 ) -> Result<Answer, Problem> {
-    let (slice, paging) = params.paging(&scope.tenant)?;
-    let listed = organization::list(context.table()?, &scope.tenant, slice).await?;
+    let (slice, paging) = params.paging(&reach.tenant)?;
+    let mut listed = organization::list(context.table()?, &reach.tenant, slice).await?;
+    listed.items = reach.keep(&context, listed.items, |organization| organization.id).await?;
     Answer::ok(&paging.page(listed, wire::Organization::from))
 }
 
@@ -69,6 +72,7 @@ async fn create(
 
     let mut transaction = Transaction::new();
     organization::create(&mut transaction, &scope.tenant, &made)?;
+    node::create(&mut transaction, &scope.tenant, made.id, scope.place())?;
     transaction.event(&scope.tenant, &event)?;
     let answer = Answer::created(format!("/v1/organizations/{}", made.id), &body)?.version(made.version);
     context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await

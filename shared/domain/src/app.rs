@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::id::{self, AppId, OrganizationId, ProjectId, TenantId, WorkspaceId};
+use crate::node::Lineage;
 use crate::text::{Name, ParseError};
 
 /// How many platforms an application may name.
@@ -98,6 +99,14 @@ pub struct Ancestors {
     pub workspace: WorkspaceId,
     /// The project.
     pub project: ProjectId,
+}
+
+impl Ancestors {
+    /// The project as a place in the tree. Projects above it are left out; they may move.
+    pub fn project_place(&self) -> Lineage {
+        let above = vec![self.workspace.into(), self.organization.into(), self.tenant.into()];
+        Lineage { node: self.project.into(), above, stopped: None }
+    }
 }
 
 /// An application.

@@ -120,6 +120,32 @@ pub enum Outcome {
     Denied,
 }
 
+/// Why an attempt was denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialReason {
+    /// No binding gives the right, here or above.
+    NoBinding,
+    /// A binding would give it, but its time has not come or is over.
+    OutOfTime,
+    /// A binding would give it, but its condition does not hold.
+    Condition,
+    /// The owner may, but the key's scopes do not hold the right.
+    KeyScope,
+    /// The key was revoked.
+    KeyRevoked,
+    /// The key has expired.
+    KeyExpired,
+    /// The key may not be used from this address.
+    KeyAddress,
+    /// The principal is suspended.
+    Suspended,
+    /// The tenant is suspended or closed.
+    TenantSuspended,
+    /// The right would have been handed on by somebody who does not have it for as long.
+    BeyondOwnRights,
+}
+
 /// One field before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
@@ -181,6 +207,9 @@ pub struct Event {
     pub origin: Origin,
     /// Done, or denied.
     pub outcome: Outcome,
+    /// Why it was denied. The caller is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<DenialReason>,
     /// What it changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,

@@ -125,6 +125,8 @@ ids! {
     TenantId = "ten";
     /// An organization of a tenant.
     OrganizationId = "org";
+    /// A part of an organization, which may hold further ones.
+    DivisionId = "div";
     /// An isolated environment within an organization.
     WorkspaceId = "ws";
     /// A project within a workspace.
@@ -139,6 +141,16 @@ ids! {
     UserId = "usr";
     /// An API key.
     KeyId = "key";
+    /// A group of people.
+    GroupId = "grp";
+    /// A role that a tenant made for itself.
+    RoleId = "rol";
+    /// Who has which role where.
+    BindingId = "bnd";
+    /// An invitation of a person to a tenant.
+    InvitationId = "inv";
+    /// Somebody who operates the platform and belongs to no tenant.
+    OperatorId = "opr";
     /// A sealed value of an application.
     SecretId = "sec";
     /// Something that happened.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::hash::Sha256;
 use crate::id::{self, Id, KeyId, TenantId, UserId};
+use crate::node::NodeId;
 use crate::permission::Permission;
 use crate::text::{Name, ParseError};
 
@@ -79,6 +80,45 @@ impl<'de> serde::Deserialize<'de> for Scopes {
     }
 }
 
+/// Whose key it is, and so whose rights it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyOwner {
+    /// A person: a personal key, which can do what its owner can.
+    User(UserId),
+    /// A place in the tree: a service key, which can do what was given to the key itself, there and below.
+    Node(NodeId),
+}
+
+impl KeyOwner {
+    /// The owner as a place: what the key is managed below.
+    pub const fn node(self) -> NodeId {
+        match self {
+            Self::User(id) => NodeId::User(id),
+            Self::Node(node) => node,
+        }
+    }
+}
+
+impl fmt::Display for KeyOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node().fmt(f)
+    }
+}
+
+impl FromStr for KeyOwner {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text.parse::<NodeId>()? {
+            NodeId::User(id) => Ok(Self::User(id)),
+            node if node.bears_bindings() => Ok(Self::Node(node)),
+            _ => Err(ParseError::new("is neither a person nor a place that keys work for")),
+        }
+    }
+}
+
+crate::text::text_type!(KeyOwner, format = r"^[a-z]{2,3}_[0-7][0-9a-hjkmnp-tv-z]{25}$");
+
 /// The whole key as its holder has it. Shown once; never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
@@ -136,7 +176,7 @@ pub struct ApiKey {
     /// The tenant it acts in.
     pub tenant: TenantId,
     /// Whose key it is.
-    pub owner: UserId,
+    pub owner: KeyOwner,
     /// What people call it.
     pub name: Name,
     /// What it may do at the most.
@@ -159,7 +199,7 @@ pub struct Credential {
     /// The tenant that the key acts in.
     pub tenant: TenantId,
     /// Whose key it is.
-    pub owner: UserId,
+    pub owner: KeyOwner,
     /// The digest that the presented secret must have.
     pub digest: Sha256,
     /// What the key may do at the most.

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod binding;
 pub mod channel;
 pub mod device;
 pub mod event;
@@ -13,12 +14,14 @@ pub mod hash;
 pub mod id;
 pub mod key;
 pub mod moment;
+pub mod node;
 pub mod organization;
 pub mod package;
 pub mod permission;
 pub mod properties;
 pub mod release;
 pub mod report;
+pub mod role;
 pub mod rollout;
 pub mod secret;
 pub mod signup;

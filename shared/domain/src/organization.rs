@@ -14,8 +14,6 @@ pub struct Organization {
     pub tenant: TenantId,
     /// Its name, unique within the tenant.
     pub name: Name,
-    /// How many workspaces it holds. One that holds any cannot be deleted.
-    pub workspaces: u64,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was made.
@@ -27,7 +25,7 @@ pub struct Organization {
 impl Organization {
     /// A new, empty organization.
     pub fn new(id: OrganizationId, tenant: TenantId, name: Name, at: Timestamp) -> Self {
-        Self { id, tenant, name, workspaces: 0, version: 1, created_at: at, updated_at: at }
+        Self { id, tenant, name, version: 1, created_at: at, updated_at: at }
     }
 
     /// The organization under another name.

@@ -63,15 +63,69 @@ macro_rules! permissions {
 }
 
 permissions! {
-    ApiKeyList = "api_key.list", "List the tenant's API keys.";
-    ApiKeyRead = "api_key.read", "Read one API key, never its secret.";
-    ApiKeyCreate = "api_key.create", "Create an API key with no more than the creator's own rights.";
-    ApiKeyRevoke = "api_key.revoke", "Revoke an API key.";
+    TenantRead = "tenant.read", "Read the tenant and its settings.";
+    TenantUpdate = "tenant.update", "Change the tenant's name and settings.";
+    QuotaRead = "quota.read", "Read the quotas of the tenant and its workspaces, and what is used of them.";
     OrganizationList = "organization.list", "List organizations.";
     OrganizationRead = "organization.read", "Read an organization.";
     OrganizationCreate = "organization.create", "Create an organization.";
     OrganizationUpdate = "organization.update", "Rename an organization.";
     OrganizationDelete = "organization.delete", "Delete an empty organization.";
+    DivisionList = "division.list", "List the divisions of an organization.";
+    DivisionRead = "division.read", "Read a division.";
+    DivisionCreate = "division.create", "Create a division.";
+    DivisionUpdate = "division.update", "Change a division's name and code.";
+    DivisionMove = "division.move", "Move a division to another place in its organization.";
+    DivisionDelete = "division.delete", "Delete an empty division.";
+    WorkspaceList = "workspace.list", "List the workspaces of an organization.";
+    WorkspaceRead = "workspace.read", "Read a workspace.";
+    WorkspaceCreate = "workspace.create", "Create a workspace.";
+    WorkspaceUpdate = "workspace.update", "Rename a workspace.";
+    WorkspaceRetry = "workspace.retry", "Provision a workspace again that failed.";
+    WorkspaceSuspend = "workspace.suspend", "Stop all changes in a workspace.";
+    WorkspaceResume = "workspace.resume", "Let a suspended workspace be changed again.";
+    WorkspaceDelete = "workspace.delete", "Delete an empty workspace.";
+    ProjectList = "project.list", "List the projects of a workspace.";
+    ProjectRead = "project.read", "Read a project.";
+    ProjectCreate = "project.create", "Create a project.";
+    ProjectUpdate = "project.update", "Rename a project.";
+    ProjectMove = "project.move", "Move a project to another place in its workspace.";
+    ProjectDelete = "project.delete", "Delete an empty project.";
+    GroupList = "group.list", "List the groups of an organization.";
+    GroupRead = "group.read", "Read a group and its members.";
+    GroupCreate = "group.create", "Create a group.";
+    GroupUpdate = "group.update", "Rename a group.";
+    GroupMove = "group.move", "Move a group to another place in its organization's tree of groups.";
+    GroupDelete = "group.delete", "Delete an empty group.";
+    GroupMemberAdd = "group_member.add", "Add a member to a group.";
+    GroupMemberRemove = "group_member.remove", "Remove a member from a group.";
+    UserList = "user.list", "List and search people.";
+    UserRead = "user.read", "Read a person's record.";
+    UserUpdate = "user.update", "Change a person's record.";
+    UserSuspend = "user.suspend", "Suspend a person.";
+    UserResume = "user.resume", "Let a suspended person act again.";
+    UserDelete = "user.delete", "Delete a person and erase the personal data.";
+    InvitationList = "invitation.list", "List invitations.";
+    InvitationRead = "invitation.read", "Read an invitation.";
+    InvitationCreate = "invitation.create", "Invite a person.";
+    InvitationResend = "invitation.resend", "Send an invitation again.";
+    InvitationCancel = "invitation.cancel", "Cancel an invitation.";
+    RoleList = "role.list", "List roles.";
+    RoleRead = "role.read", "Read a role.";
+    RoleCreate = "role.create", "Create a role with no more than one's own rights.";
+    RoleUpdate = "role.update", "Change a role of the tenant.";
+    RoleDelete = "role.delete", "Delete a role of the tenant that nobody has.";
+    BindingList = "binding.list", "List who has which role where.";
+    BindingRead = "binding.read", "Read a binding.";
+    BindingCreate = "binding.create", "Give somebody a role somewhere, with no more than one's own rights.";
+    BindingDelete = "binding.delete", "Take a role away.";
+    PermissionList = "permission.list", "List the catalogue of permissions.";
+    AuthzCheck = "authz.check", "Ask what others may do, and why.";
+    ApiKeyList = "api_key.list", "List API keys.";
+    ApiKeyRead = "api_key.read", "Read an API key, never its secret.";
+    ApiKeyCreate = "api_key.create", "Create an API key with no more than the creator's own rights.";
+    ApiKeyRotate = "api_key.rotate", "Give an API key a new secret.";
+    ApiKeyRevoke = "api_key.revoke", "Revoke an API key.";
     AppList = "app.list", "List applications.";
     AppRead = "app.read", "Read an application and its public keys.";
     AppCreate = "app.create", "Create an application.";
@@ -98,6 +152,25 @@ permissions! {
     ReleaseRollback = "release.rollback", "Replace a release by an earlier one.";
     AuditRead = "audit.read", "Read what happened in the tenant.";
     UsageRead = "usage.read", "Read what the tenant used.";
+    PlatformTenantList = "platform_tenant.list", "List the tenants of the platform.";
+    PlatformTenantRead = "platform_tenant.read", "Read a tenant of the platform.";
+    PlatformTenantCreate = "platform_tenant.create", "Create a tenant.";
+    PlatformTenantUpdate = "platform_tenant.update", "Change a tenant's plan and quotas.";
+    PlatformTenantSuspend = "platform_tenant.suspend", "Stop everything of a tenant.";
+    PlatformTenantResume = "platform_tenant.resume", "Let a suspended or closed tenant act again.";
+    PlatformTenantClose = "platform_tenant.close", "Close a tenant, and erase it after a time of grace.";
+}
+
+impl Permission {
+    /// The resource and the action that the name is made of.
+    pub fn parts(self) -> (&'static str, &'static str) {
+        self.as_str().split_once('.').unwrap_or((self.as_str(), ""))
+    }
+
+    /// Whether it is for those who operate the platform, and can be held in no tenant.
+    pub fn is_of_the_platform(self) -> bool {
+        self.as_str().starts_with("platform_")
+    }
 }
 
 impl fmt::Display for Permission {

@@ -120,8 +120,7 @@ pub struct Founding {
 /// Founds a tenant.
 pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Founding {
     let Ids { tree, owner } = ids;
-    let mut organization = Organization::new(tree.organization, tree.tenant, default.clone(), at);
-    organization.workspaces = 1;
+    let organization = Organization::new(tree.organization, tree.tenant, default.clone(), at);
     Founding {
         tenant: Tenant {
             id: tree.tenant,

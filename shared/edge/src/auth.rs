@@ -1,18 +1,19 @@
-//! Who is asking, and whether they may. A handler that takes a [`Scope`] of a right runs only for callers who hold it.
+//! Who is asking.
 
 use std::collections::{BTreeMap, HashMap};
-use std::marker::PhantomData;
-use std::ops::Deref;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use http::header;
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
-use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Outcome, Resource};
-use rookery_domain::id::{KeyId, SUFFIX_LENGTH, UserId};
-use rookery_domain::key::{Credential, Scopes, Token};
-use rookery_domain::permission::{Permission, Right};
+use rookery_access::{Principal as Holder, Rights};
+use rookery_domain::binding::Circumstances;
+use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource};
+use rookery_domain::id::{KeyId, SUFFIX_LENGTH};
+use rookery_domain::key::{Credential, KeyOwner, Scopes, Token};
+use rookery_domain::node::NodeState;
 use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
 use rookery_store::{Settings, TenantScope, Transaction, Variable};
@@ -26,7 +27,7 @@ pub struct Principal {
     /// The key that was presented.
     pub id: KeyId,
     /// Whose key it is.
-    pub owner: UserId,
+    pub owner: KeyOwner,
     /// What the key may do at the most.
     pub scopes: Scopes,
     /// From when on the key is refused.
@@ -42,21 +43,8 @@ pub struct Caller {
     pub principal: Principal,
     /// From where.
     pub origin: Origin,
-}
-
-/// A caller who holds the right `R`.
-#[derive(Debug)]
-pub struct Scope<R> {
-    caller: Caller,
-    right: PhantomData<R>,
-}
-
-impl<R> Deref for Scope<R> {
-    type Target = Caller;
-
-    fn deref(&self) -> &Caller {
-        &self.caller
-    }
+    /// What may be done by whoever acts, before the scopes of the key: the rights of its owner, or a service key's own.
+    pub rights: Arc<Rights>,
 }
 
 impl Caller {
@@ -65,7 +53,16 @@ impl Caller {
         Actor { kind: ActorKind::ApiKey, id: self.principal.id.to_string() }
     }
 
-    fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
+    /// The circumstances of the request, as conditions of bindings ask for them.
+    pub fn circumstances(&self, now: Timestamp) -> Circumstances {
+        Circumstances {
+            now,
+            address: self.origin.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok()),
+            second_factor_age_s: None,
+        }
+    }
+
+    pub(crate) fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
         Event {
             id: context.new_id(),
             tenant: self.tenant.tenant(),
@@ -76,26 +73,26 @@ impl Caller {
             actor: self.actor(),
             origin: self.origin.clone(),
             outcome: Outcome::Allowed,
+            reason: None,
             changes: Vec::new(),
             measures: BTreeMap::new(),
         }
     }
 
     /// Records an attempt that was refused.
-    async fn record_denial(&self, context: &Context, action: Action, path: &str) -> Result<(), Problem> {
+    pub async fn record_denial(
+        &self,
+        context: &Context,
+        action: Action,
+        path: &str,
+        reason: DenialReason,
+    ) -> Result<(), Problem> {
         let mut event = self.event_of(context, action, attempted(path));
         event.outcome = Outcome::Denied;
+        event.reason = Some(reason);
         let mut transaction = Transaction::new();
         transaction.event(&self.tenant, &event)?;
         Ok(context.table()?.commit(&transaction).await?)
-    }
-}
-
-impl<R: Right> Scope<R> {
-    /// The event of what this route does: the action is the right that it takes.
-    pub fn event(&self, context: &Context, resource: Resource, version: u64, changes: Vec<Change>) -> Event {
-        let event = self.event_of(context, R::PERMISSION.into(), resource);
-        Event { version, changes, ..event }
     }
 }
 
@@ -122,6 +119,12 @@ impl FromRequestParts<Context> for Caller {
         let known = context.credentials().look_up(context, token.id).await?;
         let Presented { scope, key, credential } =
             credential::check(&token, known.as_ref()).ok_or(Problem::Unauthenticated)?;
+        let holder = match credential.owner {
+            KeyOwner::User(user) => Holder::User(user),
+            KeyOwner::Node(_) => Holder::Key(key),
+        };
+        let standing = context.standing(&scope, holder).await?.ok_or(Problem::Unauthenticated)?;
+        let tenant = context.lineage(&scope, scope.tenant().into()).await?.ok_or(Problem::Unauthenticated)?;
         let caller = Self {
             tenant: scope,
             principal: Principal {
@@ -131,10 +134,21 @@ impl FromRequestParts<Context> for Caller {
                 expires_at: credential.expires_at,
             },
             origin: facts.origin,
+            rights: standing.rights,
         };
-        if !credential.valid_at(context.now()) {
-            caller.record_denial(context, Action::API_KEY_USE, parts.uri.path()).await?;
-            return Err(Problem::Unauthenticated);
+        let refused = match (&credential, tenant.stopped) {
+            _ if credential.revoked_at.is_some() => Some(DenialReason::KeyRevoked),
+            _ if !credential.valid_at(context.now()) => Some(DenialReason::KeyExpired),
+            _ if standing.suspended => Some(DenialReason::Suspended),
+            (_, Some((_, NodeState::Suspended | NodeState::Closing))) => Some(DenialReason::TenantSuspended),
+            _ => None,
+        };
+        if let Some(reason) = refused {
+            caller.record_denial(context, Action::API_KEY_USE, parts.uri.path(), reason).await?;
+            return Err(match reason {
+                DenialReason::TenantSuspended => Problem::TenantSuspended,
+                _ => Problem::Unauthenticated,
+            });
         }
         context.meter().count(scope.tenant(), usage::Meter::ApiCalls, 1, context.now());
         if let Some(known) = parts.extensions.get::<Known>() {
@@ -145,25 +159,17 @@ impl FromRequestParts<Context> for Caller {
     }
 }
 
-impl<R: Right> FromRequestParts<Context> for Scope<R> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, context).await?;
-        let permission: Permission = R::PERMISSION;
-        if !caller.principal.scopes.allow(permission) {
-            caller.record_denial(context, permission.into(), parts.uri.path()).await?;
-            return Err(Problem::Forbidden(permission));
-        }
-        Ok(Self { caller, right: PhantomData })
-    }
-}
-
 /// The token of `Authorization: Bearer …`. The scheme's name is case-insensitive (RFC 9110, section 11.1).
 fn bearer(parts: &Parts) -> Option<Token> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok())?
+}
+
+/// For how long what decides about callers is kept in memory.
+pub(crate) fn cache_time(settings: &Settings) -> SignedDuration {
+    let seconds = settings.get(Variable::AuthCacheSeconds).and_then(|text| text.parse::<i64>().ok());
+    SignedDuration::from_secs(seconds.unwrap_or(15).clamp(0, 60))
 }
 
 /// What was read a moment ago of the keys that were presented; of unknown ones, that they are: an unknown key costs what a
@@ -179,12 +185,8 @@ pub(crate) struct CredentialCache {
 const CACHED_CREDENTIALS: usize = 10_000;
 
 impl CredentialCache {
-    pub(crate) fn from_settings(settings: &Settings) -> Self {
-        let seconds = settings.get(Variable::AuthCacheSeconds).and_then(|text| text.parse::<i64>().ok());
-        Self {
-            kept: SignedDuration::from_secs(seconds.unwrap_or(15).clamp(0, 60)),
-            entries: Mutex::default(),
-        }
+    pub(crate) fn new(kept: SignedDuration) -> Self {
+        Self { kept, entries: Mutex::default() }
     }
 
     async fn look_up(&self, context: &Context, id: KeyId) -> Result<Option<Credential>, Problem> {

@@ -7,7 +7,8 @@ use rookery_domain::id::Id;
 use rookery_store::seal::{KeyCache, Sealer};
 use rookery_store::{Clients, Settings, StoreError, Table, random};
 
-use crate::auth::CredentialCache;
+use crate::access::AccessCache;
+use crate::auth::{CredentialCache, cache_time};
 use crate::meter::Meter;
 
 /// Fills a buffer with random bytes.
@@ -37,18 +38,20 @@ struct Inner {
     sources: Sources,
     keys: KeyCache,
     credentials: CredentialCache,
+    access: AccessCache,
     meter: Meter,
 }
 
 impl Context {
     /// A context over these settings. Does no IO.
     pub fn new(settings: Settings, sources: Sources) -> Self {
-        let credentials = CredentialCache::from_settings(&settings);
+        let kept = cache_time(&settings);
         Self(Arc::new(Inner {
             clients: Clients::new(settings),
             sources,
             keys: KeyCache::default(),
-            credentials,
+            credentials: CredentialCache::new(kept),
+            access: AccessCache::new(kept),
             meter: Meter::default(),
         }))
     }
@@ -80,6 +83,10 @@ impl Context {
 
     pub(crate) fn credentials(&self) -> &CredentialCache {
         &self.0.credentials
+    }
+
+    pub(crate) fn access_cache(&self) -> &AccessCache {
+        &self.0.access
     }
 
     /// The current time, to the millisecond, as it is written everywhere.

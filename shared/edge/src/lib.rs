@@ -3,6 +3,7 @@
 //! A handler has five verbs: authorise (its [`Scope`] argument), load, decide (a pure function of the domain), commit
 //! ([`Context::commit`]), respond (an [`Answer`]). Only this crate and the functions know HTTP.
 
+mod access;
 mod answer;
 mod auth;
 mod body;
@@ -17,8 +18,9 @@ mod telemetry;
 pub mod wire;
 mod worker;
 
+pub use access::{Reach, Scope};
 pub use answer::{Answer, IfMatch};
-pub use auth::{Caller, Principal, Scope};
+pub use auth::{Caller, Principal};
 pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 pub use body::{Body, Empty, Idempotency, Located};
 pub use commit::deciding;

@@ -22,6 +22,9 @@ pub enum Problem {
     /// The caller is known and may not.
     #[error("the permission {0} is missing")]
     Forbidden(Permission),
+    /// The tenant is suspended or closed.
+    #[error("the tenant is suspended; ask those who operate the platform")]
+    TenantSuspended,
     /// Something is closed to everybody.
     #[error("{0}")]
     Closed(&'static str),
@@ -95,7 +98,7 @@ impl Problem {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Closed(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::Closed(_) | Self::TenantSuspended => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
@@ -115,6 +118,7 @@ impl Problem {
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
             Self::Closed(_) => "closed",
+            Self::TenantSuspended => "tenant-suspended",
             Self::NotFound(_) => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict { code, .. } => code,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rookery_domain::id::{KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::key::KeyOwner;
 use rookery_domain::text::{Email, Name, Slug};
 use rookery_domain::{key, organization, signup};
 use serde::Serialize;
@@ -164,8 +165,8 @@ pub struct ApiKey {
     pub id: KeyId,
     /// What people call it.
     pub name: Name,
-    /// Whose key it is.
-    pub owner_id: UserId,
+    /// Whose key it is: a person, whose rights it has, or the place that a service key works for.
+    pub owner_id: KeyOwner,
     /// What it may do at the most: permissions, or `*` alone for everything.
     pub scopes: Vec<String>,
     /// From when on it is refused.

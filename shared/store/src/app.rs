@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::seal::Sealed;
 use crate::transaction::unique;
-use crate::{Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction};
+use crate::{
+    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, node,
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct AppRecord {
@@ -90,7 +92,7 @@ pub fn key(scope: &TenantScope, id: AppId) -> Key {
     collection(scope).item(id)
 }
 
-/// Adds a new application to a transaction, and claims its name within its project.
+/// Adds a new application to a transaction, claims its name within its project, and places it there.
 pub fn create(
     transaction: &mut Transaction,
     scope: &TenantScope,
@@ -98,6 +100,7 @@ pub fn create(
     signing_keys: &[StoredSigningKey],
 ) -> Result<(), StoreError> {
     transaction.claim(&guard(scope, app), "name");
+    node::create(transaction, scope, app.id, &app.ancestors.project_place())?;
     transaction.create(
         &collection(scope).item(app.id),
         &AppRecord::new(app, signing_keys),
@@ -123,46 +126,12 @@ pub fn replace(
     )
 }
 
-/// Adds the deletion of an application to a transaction. It is refused while the application holds anything: whoever adds
-/// something counts it in the same transaction, so the two cannot both commit.
+/// Adds the deletion of an application to a transaction. It is refused while packages or secrets are below it. Releases are not
+/// counted: each needs a package.
 pub fn delete(transaction: &mut Transaction, scope: &TenantScope, app: &App) {
-    transaction.delete_unused(&contents(scope, app.id), Refusal::NotEmpty("packages or secrets"));
+    node::delete(transaction, scope, app.id, app.ancestors.project.into(), "packages or secrets");
     transaction.remove(&guard(scope, app));
     transaction.delete(&collection(scope).item(app.id), app.version);
-}
-
-/// What an application holds that keeps it from being deleted. Releases are not counted: each needs a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
-    /// Its packages.
-    Packages,
-    /// Its secrets.
-    Secrets,
-}
-
-impl Content {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Packages => "packages",
-            Self::Secrets => "secrets",
-        }
-    }
-}
-
-/// Where it is counted what an application holds: beside its record, which others replace as a whole.
-fn contents(scope: &TenantScope, id: AppId) -> Key {
-    scope.partition(&[&id.to_string(), "contents"]).only()
-}
-
-/// Counts something new that an application holds. The application must still exist.
-pub(crate) fn add_content(transaction: &mut Transaction, scope: &TenantScope, id: AppId, what: Content) {
-    transaction.require(&key(scope, id), "app");
-    transaction.add(&contents(scope, id), vec![(what.as_str().to_owned(), 1)]);
-}
-
-/// Counts that an application holds something no longer.
-pub(crate) fn remove_content(transaction: &mut Transaction, scope: &TenantScope, id: AppId, what: Content) {
-    transaction.add(&contents(scope, id), vec![(what.as_str().to_owned(), -1)]);
 }
 
 /// Reads an application of the tenant.

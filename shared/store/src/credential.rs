@@ -3,8 +3,8 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
-use rookery_domain::id::{KeyId, TenantId, UserId};
-use rookery_domain::key::{ApiKey, Credential, Scopes, Token};
+use rookery_domain::id::{KeyId, TenantId};
+use rookery_domain::key::{ApiKey, Credential, KeyOwner, Scopes, Token};
 use rookery_domain::text::Name;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl Record for CredentialRecord {
 struct ApiKeyRecord {
     id: KeyId,
     tenant: TenantId,
-    owner: UserId,
+    owner: KeyOwner,
     name: Name,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
@@ -174,7 +174,7 @@ mod tests {
     fn credential(digest: Sha256) -> Credential {
         Credential {
             tenant: TenantId::from_uuid(uuid::Uuid::nil()),
-            owner: UserId::from_uuid(uuid::Uuid::nil()),
+            owner: KeyOwner::User(rookery_domain::id::UserId::from_uuid(uuid::Uuid::nil())),
             digest,
             scopes: Scopes::All,
             expires_at: None,

@@ -4,9 +4,11 @@
 //! partitions of a tenant come from its [`TenantScope`] only, which nothing but authentication, founding a tenant, and an
 //! event of that tenant can make.
 
+pub mod access;
 pub mod app;
 pub mod audit;
 mod aws;
+pub mod binding;
 pub mod bus;
 pub mod channel;
 pub mod clients;
@@ -15,6 +17,7 @@ pub mod file;
 pub mod history;
 pub mod idempotency;
 mod key;
+pub mod node;
 pub mod object;
 pub mod organization;
 pub mod package;

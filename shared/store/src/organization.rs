@@ -14,7 +14,6 @@ struct OrganizationRecord {
     id: OrganizationId,
     tenant: TenantId,
     name: Name,
-    workspaces: u64,
     version: u64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -31,7 +30,6 @@ impl From<&Organization> for OrganizationRecord {
             id: organization.id,
             tenant: organization.tenant,
             name: organization.name,
-            workspaces: organization.workspaces,
             version: organization.version,
             created_at: organization.created_at,
             updated_at: organization.updated_at,
@@ -45,7 +43,6 @@ impl From<OrganizationRecord> for Organization {
             id: record.id,
             tenant: record.tenant,
             name: record.name,
-            workspaces: record.workspaces,
             version: record.version,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -89,8 +86,7 @@ pub fn replace(
     transaction.replace(&collection(scope).item(after.id), &OrganizationRecord::from(after), before.version)
 }
 
-/// Adds the deletion of an organization to a transaction. A workspace that is being made counts itself in the organization's
-/// record, which changes its version, so the two cannot both commit.
+/// Adds the deletion of an organization to a transaction. Whether anything is in it, its place in the tree knows.
 pub fn delete(transaction: &mut Transaction, scope: &TenantScope, organization: &Organization) {
     transaction.remove(&guard(scope, &organization.name));
     transaction.delete(&collection(scope).item(organization.id), organization.version);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transaction::unique;
 use crate::{Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction};
-use crate::{app, record::Marker};
+use crate::{node, record::Marker};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct PackageRecord {
@@ -107,7 +107,7 @@ pub fn create(
     let text = std::str::from_utf8(manifest.bytes())
         .map_err(|source| StoreError::corrupt("manifest", source))?
         .to_owned();
-    app::add_content(transaction, scope, package.app, app::Content::Packages);
+    node::count(transaction, scope, package.app.into(), 1);
     transaction.claim(&guard(scope, package.app, &package.version), "version");
     transaction.create(
         &collection(scope, package.app).item(package.id),

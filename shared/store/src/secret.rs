@@ -7,7 +7,7 @@ use rookery_domain::id::{AppId, SecretId};
 use rookery_domain::secret::{Secret, SecretName, SecretVersion};
 use serde::{Deserialize, Serialize};
 
-use crate::app;
+use crate::node;
 use crate::seal::{Purpose, Sealed, Sealer};
 use crate::transaction::unique;
 use crate::{Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction};
@@ -139,7 +139,7 @@ pub fn create(
     secret: &Secret,
     value: Sealed,
 ) -> Result<(), StoreError> {
-    app::add_content(transaction, scope, secret.app, app::Content::Secrets);
+    node::count(transaction, scope, secret.app.into(), 1);
     transaction.claim(&guard(scope, secret), "name");
     transaction.create(
         &collection(scope, secret.app).item(secret.id),
@@ -170,7 +170,7 @@ pub fn rotate(
 
 /// Adds the deletion of a secret with all of its values to a transaction.
 pub fn delete(transaction: &mut Transaction, scope: &TenantScope, secret: &Secret) {
-    app::remove_content(transaction, scope, secret.app, app::Content::Secrets);
+    node::count(transaction, scope, secret.app.into(), -1);
     transaction.remove(&guard(scope, secret));
     transaction.delete(&collection(scope, secret.app).item(secret.id), secret.version);
     for number in secret.kept() {

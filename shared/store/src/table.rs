@@ -91,6 +91,11 @@ impl Table {
 
     /// Reads many items, in no order; those that do not exist are missing from the answer.
     pub async fn get_many<R: Record>(&self, keys: &[Key]) -> Result<Vec<R>, StoreError> {
+        Ok(self.get_keyed(keys).await?.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// As [`Table::get_many`], each with its sort key.
+    pub async fn get_keyed<R: Record>(&self, keys: &[Key]) -> Result<Vec<(String, R)>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH) {
             let mut wanted: Vec<Item> = chunk.iter().map(key_attributes).collect();
@@ -109,7 +114,11 @@ impl Table {
                     .await
                     .map_err(|source| StoreError::failed("BatchGetItem", source))?;
                 for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                    found.push(from_item(item)?);
+                    let sort = match item.get("sk") {
+                        Some(AttributeValue::S(sort)) => sort.clone(),
+                        _ => return Err(StoreError::corrupt(R::KIND, "an item has no sort key")),
+                    };
+                    found.push((sort, from_item(item)?));
                 }
                 wanted =
                     answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();

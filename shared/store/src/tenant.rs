@@ -2,14 +2,17 @@
 
 use jiff::Timestamp;
 use rookery_domain::app::Ancestors;
+use rookery_domain::binding::{Binding, Subject};
 use rookery_domain::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::node::NodeId;
 use rookery_domain::signup::{Founding, Project, Tenant};
 use rookery_domain::text::{Email, Name, Slug};
 use serde::{Deserialize, Serialize};
 
 use crate::transaction::unique;
 use crate::{
-    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, organization,
+    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, access,
+    binding, node, organization,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,6 +99,7 @@ pub fn found(
     scope: &TenantScope,
     founding: &Founding,
     password_hash: Option<String>,
+    ownership: &Binding,
 ) -> Result<(), StoreError> {
     const FRESH: Refusal = Refusal::Taken("id");
     let Founding { tenant, organization: first, workspace, project, owner } = founding.clone();
@@ -135,7 +139,29 @@ pub fn found(
         created_at: owner.created_at,
         updated_at: owner.updated_at,
     };
-    transaction.create(&scope.partition(&["user"]).item(owner.id), &record, FRESH)
+    transaction.create(&scope.partition(&["user"]).item(owner.id), &record, FRESH)?;
+    node::plant(transaction, scope, &places(founding, ownership))?;
+    binding::create(transaction, scope, ownership)?;
+    let access = access::Access { grants: vec![ownership.grant.clone()], ..access::Access::default() };
+    access::create(transaction, scope, Subject::User(founding.owner.id), &access)?;
+    access::found(transaction, scope, founding.owner.id)
+}
+
+/// What founding a tenant makes in the tree: each place with what is above it and how many things are below it.
+fn places(founding: &Founding, ownership: &Binding) -> [(NodeId, Vec<NodeId>, i64); 6] {
+    let tenant: NodeId = founding.tenant.id.into();
+    let organization: NodeId = founding.organization.id.into();
+    let workspace: NodeId = founding.workspace.id.into();
+    let in_organization = vec![organization, tenant];
+    [
+        (tenant, Vec::new(), 1),
+        // The workspace and the owner.
+        (organization, vec![tenant], 2),
+        (workspace, in_organization.clone(), 1),
+        (founding.project.id.into(), vec![workspace, organization, tenant], 0),
+        (founding.owner.id.into(), in_organization, 0),
+        (ownership.id().into(), vec![tenant], 0),
+    ]
 }
 
 impl From<Project> for ProjectRecord {

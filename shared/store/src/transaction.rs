@@ -56,6 +56,12 @@ pub(crate) enum WriteAction {
         key: Item,
         condition: &'static str,
     },
+    Update {
+        key: Item,
+        expression: &'static str,
+        condition: Option<&'static str>,
+        values: Item,
+    },
     Add {
         key: Item,
         amounts: Vec<(String, i64)>,
@@ -68,8 +74,6 @@ pub(crate) enum WriteAction {
 const ABSENT: &str = "attribute_not_exists(pk)";
 const PRESENT: &str = "attribute_exists(pk)";
 const UNCHANGED: &str = "#version = :expected";
-/// The counters are those of an application's contents.
-const UNUSED: &str = "(attribute_not_exists(packages) OR packages = :zero) AND (attribute_not_exists(secrets) OR secrets = :zero)";
 const COUNTED: &str = "#count = :expected";
 const ABSENT_OR_OVER: &str = "attribute_not_exists(pk) OR #ttl < :now";
 
@@ -145,11 +149,31 @@ impl Transaction {
         self.push(WriteAction::Delete { key, condition: None, values: Item::new() }, Refusal::Busy);
     }
 
-    /// Deletes an item that counts, unless it counts something; `refusal` says what it means if it does.
-    pub fn delete_unused(&mut self, key: &Key, refusal: Refusal) {
+    /// Changes attributes of an item by an update expression, under a condition; `refusal` says what it means if it does not
+    /// hold. Other writers of the same item do not need to have read the same version.
+    pub(crate) fn update<const N: usize>(
+        &mut self,
+        key: &Key,
+        expression: &'static str,
+        condition: Option<&'static str>,
+        values: [(&str, AttributeValue); N],
+        refusal: Refusal,
+    ) {
+        let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+        self.push(WriteAction::Update { key: key_attributes(key), expression, condition, values }, refusal);
+    }
+
+    /// Deletes an item for which a condition holds; `refusal` says what it means if it does not.
+    pub(crate) fn delete_if<const N: usize>(
+        &mut self,
+        key: &Key,
+        condition: &'static str,
+        values: [(&str, AttributeValue); N],
+        refusal: Refusal,
+    ) {
+        let values = values.map(|(name, value)| (name.to_owned(), value)).into();
         let key = key_attributes(key);
-        let values = Item::from([(":zero".into(), AttributeValue::N("0".into()))]);
-        self.push(WriteAction::Delete { key, condition: Some(UNUSED), values }, refusal);
+        self.push(WriteAction::Delete { key, condition: Some(condition), values }, refusal);
     }
 
     /// Demands that an item exists when the transaction commits.
@@ -238,8 +262,9 @@ impl WriteAction {
         let malformed = |source| StoreError::corrupt("transaction", source);
         // DynamoDB refuses an empty map of values and a name that no expression uses.
         let given = |values: &Item| (!values.is_empty()).then(|| values.clone());
+        // Names that DynamoDB reserves stand in expressions with a mark before them.
         let names = |condition: Option<&str>| {
-            let name = ["version", "ttl", "count"]
+            let name = ["version", "ttl", "count", "state"]
                 .into_iter()
                 .find(|name| condition.is_some_and(|text| text.contains(&format!("#{name} "))))?;
             Some(HashMap::from([(format!("#{name}"), name.to_owned())]))
@@ -271,6 +296,17 @@ impl WriteAction {
                     .table_name(table)
                     .set_key(Some(key.clone()))
                     .condition_expression(*condition)
+                    .build()
+                    .map_err(malformed)?,
+            ),
+            Self::Update { key, expression, condition, values } => item.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key.clone()))
+                    .update_expression(*expression)
+                    .set_condition_expression(condition.map(str::to_owned))
+                    .set_expression_attribute_names(names(Some(expression)).or_else(|| names(*condition)))
+                    .set_expression_attribute_values(given(values))
                     .build()
                     .map_err(malformed)?,
             ),

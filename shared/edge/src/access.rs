@@ -1,0 +1,383 @@
+//! Whether the caller may do what a route does, with what its path names.
+
+use std::collections::{BTreeSet, HashMap};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use jiff::{SignedDuration, Timestamp};
+use rookery_access::{Decision, Denial, Membership, Principal as Holder, Rights};
+use rookery_domain::event::{Action, Change, DenialReason, Event, Resource};
+use rookery_domain::id::TenantId;
+use rookery_domain::node::{Lineage, NodeId, NodeState};
+use rookery_domain::permission::{Permission, Right};
+use rookery_domain::role::RoleRef;
+use rookery_store::node::{Known, Node};
+use rookery_store::{TenantScope, access, node};
+
+use crate::{Caller, Context, Problem};
+
+/// A caller who holds the right `R` on the place that the request is about: the first thing in its path that stands in the tree, or
+/// the tenant where the path names none.
+#[derive(Debug)]
+pub struct Scope<R> {
+    caller: Caller,
+    place: Lineage,
+    right: PhantomData<R>,
+}
+
+/// A caller who holds the right `R` somewhere or other, on a path that names no place: enough to list what may be seen, and to make
+/// something in a place that the body names, once [`Reach::at`] has decided about that place.
+#[derive(Debug)]
+pub struct Reach<R> {
+    caller: Caller,
+    path: String,
+    right: PhantomData<R>,
+}
+
+impl<R> Deref for Scope<R> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<R> Deref for Reach<R> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<R> Scope<R> {
+    /// The place that the decision was made about, with everything above it.
+    pub const fn place(&self) -> &Lineage {
+        &self.place
+    }
+}
+
+impl<R: Right> Scope<R> {
+    /// The event of what this route does: the action is the right that it takes.
+    pub fn event(&self, context: &Context, resource: Resource, version: u64, changes: Vec<Change>) -> Event {
+        let event = self.caller.event_of(context, R::PERMISSION.into(), resource);
+        Event { version, changes, ..event }
+    }
+}
+
+impl<R: Right> Reach<R> {
+    /// Narrows the right to a place, if the caller holds it there. A place that does not exist is not found.
+    pub async fn at(self, context: &Context, place: impl Into<NodeId>) -> Result<Scope<R>, Problem> {
+        let id = place.into();
+        let place = context.lineage(&self.caller.tenant, id).await?.ok_or(Problem::NotFound(id.kind()))?;
+        decide(context, &self.caller, R::PERMISSION, &place, &self.path).await?;
+        Ok(Scope { caller: self.caller, place, right: PhantomData })
+    }
+
+    /// Whether the caller holds the right on a place.
+    pub async fn holds_at(&self, context: &Context, place: impl Into<NodeId>) -> Result<bool, Problem> {
+        let place = context.lineage(&self.caller.tenant, place.into()).await?;
+        match place {
+            Some(place) => self.caller.may(context, R::PERMISSION, &place),
+            None => Ok(false),
+        }
+    }
+
+    /// Keeps of a page what the caller may see.
+    pub async fn keep<T, N: Into<NodeId>>(
+        &self,
+        context: &Context,
+        items: Vec<T>,
+        place: impl Fn(&T) -> N,
+    ) -> Result<Vec<T>, Problem> {
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items {
+            if self.holds_at(context, place(&item)).await? {
+                kept.push(item);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+impl Caller {
+    /// Whether the caller may do something with a place, by its own rights and by the scopes of its key.
+    pub fn may(&self, context: &Context, permission: Permission, place: &Lineage) -> Result<bool, Problem> {
+        Ok(self.principal.scopes.allow(permission) && self.decision(context, permission, place)?.is_allowed())
+    }
+
+    /// What the caller's rights say, whatever the scopes of its key.
+    pub fn decision(
+        &self,
+        context: &Context,
+        permission: Permission,
+        place: &Lineage,
+    ) -> Result<Decision, Problem> {
+        self.rights.decide(permission, place, &self.circumstances(context.now())).map_err(Problem::internal)
+    }
+
+    /// The first of some permissions that the caller cannot hand on: because it does not have it at the place, because its key's
+    /// scopes do not hold it, or because it has it under a condition or for less long than `until` (`None`: for ever).
+    pub fn cannot_hand_on(
+        &self,
+        context: &Context,
+        permissions: &BTreeSet<Permission>,
+        place: &Lineage,
+        until: Option<Timestamp>,
+    ) -> Result<Option<Permission>, Problem> {
+        let now = context.now();
+        let lasting = self.rights.lasting(until, now).map_err(Problem::internal)?;
+        let circumstances = self.circumstances(now);
+        for permission in permissions {
+            let held = self.principal.scopes.allow(*permission)
+                && lasting
+                    .decide(*permission, place, &circumstances)
+                    .map_err(Problem::internal)?
+                    .is_allowed();
+            if !held {
+                return Ok(Some(*permission));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the caller holds everything that these grants give, where and for as long as they give it. Whoever makes somebody a
+    /// member of a group, or acts on somebody's record, gains what that group or person has.
+    pub async fn covers(
+        &self,
+        context: &Context,
+        grants: impl IntoIterator<Item = &rookery_domain::binding::Grant>,
+    ) -> Result<bool, Problem> {
+        let grants: Vec<_> = grants.into_iter().collect();
+        let roles =
+            access::roles(context.table()?, &self.tenant, grants.iter().map(|grant| grant.role)).await?;
+        for grant in grants {
+            if grant.expires_at.is_some_and(|end| end <= context.now()) {
+                continue;
+            }
+            let permissions = match grant.role {
+                RoleRef::Predefined(role) => role.permissions(),
+                RoleRef::Custom(id) => roles.get(&id).cloned().unwrap_or_default(),
+            };
+            // What is given on a place that is gone gives nothing.
+            let Some(place) = context.lineage(&self.tenant, grant.node).await? else { continue };
+            if self.cannot_hand_on(context, &permissions, &place, grant.expires_at)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Refuses what the caller may not do with a place, and records the attempt.
+async fn decide(
+    context: &Context,
+    caller: &Caller,
+    permission: Permission,
+    place: &Lineage,
+    path: &str,
+) -> Result<(), Problem> {
+    let reason = if caller.principal.scopes.allow(permission) {
+        match caller.decision(context, permission, place)? {
+            Decision::Allowed(_) => None,
+            Decision::Denied(Denial::NoBinding) => Some(DenialReason::NoBinding),
+            Decision::Denied(Denial::OutOfTime) => Some(DenialReason::OutOfTime),
+            Decision::Denied(Denial::Condition) => Some(DenialReason::Condition),
+        }
+    } else {
+        Some(DenialReason::KeyScope)
+    };
+    if let Some(reason) = reason {
+        return Err(forbid(context, caller, permission, path, reason).await?);
+    }
+    match place.stopped {
+        Some((node, state)) if !state.lets(permission) => {
+            let state = if state == NodeState::Suspended { "suspended" } else { "being deleted" };
+            let detail = format!("the {} {node} is {state}; nothing below it can be changed", node.kind());
+            Err(Problem::conflict("suspended", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn forbid(
+    context: &Context,
+    caller: &Caller,
+    permission: Permission,
+    path: &str,
+    reason: DenialReason,
+) -> Result<Problem, Problem> {
+    caller.record_denial(context, Action::from(permission), path, reason).await?;
+    Ok(Problem::Forbidden(permission))
+}
+
+/// The first place that a path names, by the names of its parameters. An id of another kind names nothing.
+async fn place_in(parts: &mut Parts, context: &Context, caller: &Caller) -> Result<NodeId, Problem> {
+    let Ok(params) = RawPathParams::from_request_parts(parts, context).await else {
+        return Err(Problem::NotFound("resource"));
+    };
+    for (name, value) in &params {
+        if let Some(kind) = PLACES.iter().find(|kind| **kind == name) {
+            let id: NodeId = value.parse().map_err(|_| Problem::NotFound(kind))?;
+            return if id.kind() == *kind { Ok(id) } else { Err(Problem::NotFound(kind)) };
+        }
+    }
+    Ok(caller.tenant.tenant().into())
+}
+
+/// The names that parameters of paths have which name a place.
+const PLACES: [&str; 11] = [
+    "organization",
+    "division",
+    "workspace",
+    "project",
+    "app",
+    "group",
+    "user",
+    "key",
+    "role",
+    "binding",
+    "invitation",
+];
+
+impl<R: Right> FromRequestParts<Context> for Scope<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, context).await?;
+        let id = place_in(parts, context, &caller).await?;
+        let place = context.lineage(&caller.tenant, id).await?.ok_or(Problem::NotFound(id.kind()))?;
+        decide(context, &caller, R::PERMISSION, &place, parts.uri.path()).await?;
+        Ok(Self { caller, place, right: PhantomData })
+    }
+}
+
+impl<R: Right> FromRequestParts<Context> for Reach<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, context).await?;
+        let path = parts.uri.path().to_owned();
+        let permission = R::PERMISSION;
+        let reason = if !caller.principal.scopes.allow(permission) {
+            DenialReason::KeyScope
+        } else if caller.rights.anywhere(permission, context.now()) {
+            return Ok(Self { caller, path, right: PhantomData });
+        } else {
+            DenialReason::NoBinding
+        };
+        Err(forbid(context, &caller, permission, &path, reason).await?)
+    }
+}
+
+/// A principal as it was a moment ago.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    pub(crate) suspended: bool,
+    pub(crate) rights: Arc<Rights>,
+}
+
+/// Most entries of each kind in memory; a cache is emptied when it is full.
+const CACHED: usize = 10_000;
+
+/// What was read a moment ago of principals and of the tree. Changes of rights take effect once an entry is older than the cache's
+/// time, which is 15 seconds unless configured, and never more than 60.
+#[derive(Debug)]
+pub(crate) struct AccessCache {
+    kept: SignedDuration,
+    standings: Recent<(TenantId, Holder), Option<Standing>>,
+    nodes: Recent<(TenantId, NodeId), Option<Node>>,
+}
+
+type Recent<K, V> = Mutex<HashMap<K, (Timestamp, V)>>;
+
+impl AccessCache {
+    pub(crate) fn new(kept: SignedDuration) -> Self {
+        Self { kept, standings: Mutex::default(), nodes: Mutex::default() }
+    }
+
+    fn recall<K: Eq + std::hash::Hash, V: Clone>(
+        &self,
+        recent: &Recent<K, V>,
+        key: &K,
+        now: Timestamp,
+    ) -> Option<V> {
+        let entries = recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, value) = entries.get(key).filter(|(since, _)| now.duration_since(*since) < self.kept)?;
+        Some(value.clone())
+    }
+
+    fn remember<K: Eq + std::hash::Hash, V>(recent: &Recent<K, V>, key: K, value: V, now: Timestamp) {
+        let mut entries = recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHED {
+            entries.clear();
+        }
+        entries.insert(key, (now, value));
+    }
+}
+
+/// The part of the tree that a tenant's requests met a moment ago.
+struct KnownNodes<'a> {
+    cache: &'a AccessCache,
+    tenant: TenantId,
+    now: Timestamp,
+}
+
+impl Known for KnownNodes<'_> {
+    fn recall(&self, id: NodeId) -> Option<Option<Node>> {
+        self.cache.recall(&self.cache.nodes, &(self.tenant, id), self.now)
+    }
+
+    fn remember(&mut self, id: NodeId, found: Option<Node>) {
+        // That something does not exist may change with the next request of the same caller.
+        if found.is_some() {
+            AccessCache::remember(&self.cache.nodes, (self.tenant, id), found, self.now);
+        }
+    }
+}
+
+impl Context {
+    /// The way from a place up to the tenant, as it was at most some seconds ago. For deciding about rights; what a write rests on is
+    /// read anew, with [`node::lineage`].
+    pub async fn lineage(&self, scope: &TenantScope, id: NodeId) -> Result<Option<Lineage>, Problem> {
+        let mut known = KnownNodes { cache: self.access_cache(), tenant: scope.tenant(), now: self.now() };
+        Ok(node::lineage(self.table()?, scope, id, &mut known).await?)
+    }
+
+    /// A principal with its rights, as of at most some seconds ago; `None` if there is no such principal.
+    pub(crate) async fn standing(
+        &self,
+        scope: &TenantScope,
+        holder: Holder,
+    ) -> Result<Option<Standing>, Problem> {
+        let (cache, now) = (self.access_cache(), self.now());
+        let key = (scope.tenant(), holder);
+        if let Some(standing) = cache.recall(&cache.standings, &key, now) {
+            return Ok(standing);
+        }
+        let standing = self.read_standing(scope, holder).await?;
+        AccessCache::remember(&cache.standings, key, standing.clone(), now);
+        Ok(standing)
+    }
+
+    async fn read_standing(&self, scope: &TenantScope, holder: Holder) -> Result<Option<Standing>, Problem> {
+        let Some(given) = access::given(self.table()?, scope, holder.subject()).await? else {
+            return Ok(None);
+        };
+        let membership = Membership { direct: given.direct, above: given.above };
+        let rights = Rights::new(holder, membership, given.grants, given.roles).map_err(Problem::internal)?;
+        Ok(Some(Standing { suspended: given.suspended, rights: Arc::new(rights) }))
+    }
+
+    /// The rights of any principal of the tenant, as of now; `None` if there is no such principal.
+    pub async fn rights_of(
+        &self,
+        scope: &TenantScope,
+        holder: Holder,
+    ) -> Result<Option<Arc<Rights>>, Problem> {
+        Ok(self.read_standing(scope, holder).await?.map(|standing| standing.rights))
+    }
+}

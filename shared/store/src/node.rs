@@ -1,0 +1,272 @@
+//! The tree: one small item per thing that a path names, with what it stands below.
+//!
+//! Rights are decided on these items alone, so that a function needs to read nothing else of what it is not about. An item is
+//! written in the transaction that makes, moves or deletes its thing.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rookery_domain::node::{Lineage, NodeId, NodeState};
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, Record, Refusal, StoreError, Table, TenantScope, Transaction};
+
+/// A place as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it stands below; `None` for the tenant.
+    pub parent: Option<NodeId>,
+    /// Everything that it stood below when it was made or moved, nearest first. Places further up may have moved since; it is a
+    /// hint of what to read, and `parent` is the truth.
+    pub above: Vec<NodeId>,
+    /// Whether what is below may be worked on.
+    pub state: NodeState,
+    /// How many things are below that keep it from being deleted.
+    pub children: i64,
+    /// How often anything was moved within it. Every move checks the tree as a whole, so two of them cannot pass each other.
+    pub moves: i64,
+}
+
+impl Record for Node {
+    const KIND: &'static str = "node";
+}
+
+/// The key of a place.
+pub fn key(scope: &TenantScope, id: impl Into<NodeId>) -> Key {
+    scope.partition(&["node"]).item(id.into())
+}
+
+fn fresh(above: Vec<NodeId>) -> Node {
+    Node { parent: above.first().copied(), above, state: NodeState::Active, children: 0, moves: 0 }
+}
+
+/// Adds a place to a transaction that is made below another, counted there and so keeps it from being deleted. That place must
+/// still exist.
+pub fn create(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    parent: &Lineage,
+) -> Result<(), StoreError> {
+    create_in(transaction, scope, id, parent, NodeState::Active)
+}
+
+/// As [`create`], in a state that it is made in.
+pub fn create_in(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    parent: &Lineage,
+    state: NodeState,
+) -> Result<(), StoreError> {
+    count(transaction, scope, parent.node, 1);
+    let node = Node { state, ..fresh(parent.below()) };
+    transaction.create(&key(scope, id), &node, Refusal::Taken("id"))
+}
+
+/// Adds a place to a transaction that does not keep what it stands below from being deleted: a key, a role, a binding, an
+/// invitation.
+pub fn attach(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    parent: &Lineage,
+) -> Result<(), StoreError> {
+    transaction.create(&key(scope, id), &fresh(parent.below()), Refusal::Taken("id"))
+}
+
+/// Adds places to a transaction that are all made in it, with everything below each that is made in it too.
+pub fn plant(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    places: &[(NodeId, Vec<NodeId>, i64)],
+) -> Result<(), StoreError> {
+    for (id, above, children) in places {
+        let node = Node { children: *children, ..fresh(above.clone()) };
+        transaction.create(&key(scope, *id), &node, Refusal::Taken("id"))?;
+    }
+    Ok(())
+}
+
+/// Adds the deletion of a place to a transaction; refused while anything is below it. `parent` is where it was counted.
+pub fn delete(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    parent: NodeId,
+    below: &'static str,
+) {
+    let none = AttributeValue::N("0".into());
+    transaction.delete_if(&key(scope, id), "children = :none", [(":none", none)], Refusal::NotEmpty(below));
+    count(transaction, scope, parent, -1);
+}
+
+/// Adds the deletion of a place to a transaction that was made with [`attach`].
+pub fn detach(transaction: &mut Transaction, scope: &TenantScope, id: impl Into<NodeId>) {
+    transaction.remove(&key(scope, id));
+}
+
+/// Counts something more or less below a place, which must exist. For what keeps it from being deleted and has no place of its own.
+pub fn count(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, amount: i64) {
+    let amount = AttributeValue::N(amount.to_string());
+    transaction.update(
+        &key(scope, id),
+        "ADD children :amount",
+        Some("attribute_exists(pk)"),
+        [(":amount", amount)],
+        Refusal::Gone(id.kind()),
+    );
+}
+
+/// Adds a move to a transaction. `root` is the organization or workspace whose tree it is, with its `moves` as they were before
+/// the decision was made: nothing else may have moved there since.
+pub fn relocate(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: NodeId,
+    from: NodeId,
+    to: &Lineage,
+    root: (NodeId, i64),
+) -> Result<(), StoreError> {
+    let place = |node: NodeId| AttributeValue::S(node.to_string());
+    let above = AttributeValue::L(to.below().into_iter().map(place).collect());
+    transaction.update(
+        &key(scope, id),
+        "SET parent = :to, above = :above",
+        Some("parent = :from"),
+        [(":to", place(to.node)), (":above", above), (":from", place(from))],
+        Refusal::Overtaken,
+    );
+    // DynamoDB takes an item once in a transaction, and the root of the tree may be where the thing was or comes to.
+    let mut changes: Vec<(NodeId, i64)> = Vec::new();
+    if from != to.node {
+        changes.extend([(from, -1), (to.node, 1)]);
+    }
+    let own = changes.iter().position(|(node, _)| *node == root.0).map(|at| changes.remove(at).1);
+    transaction.update(
+        &key(scope, root.0),
+        "ADD moves :one, children :amount",
+        Some("moves = :known"),
+        [
+            (":one", AttributeValue::N("1".into())),
+            (":amount", AttributeValue::N(own.unwrap_or(0).to_string())),
+            (":known", AttributeValue::N(root.1.to_string())),
+        ],
+        Refusal::Overtaken,
+    );
+    for (node, amount) in changes {
+        count(transaction, scope, node, amount);
+    }
+    Ok(())
+}
+
+/// Adds a change of state to a transaction.
+pub fn set_state(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    state: NodeState,
+) {
+    let text = match state {
+        NodeState::Active => "active",
+        NodeState::Suspended => "suspended",
+        NodeState::Closing => "closing",
+    };
+    transaction.update(
+        &key(scope, id),
+        "SET #state = :state",
+        Some("attribute_exists(pk)"),
+        [(":state", AttributeValue::S(text.into()))],
+        Refusal::Gone("place"),
+    );
+}
+
+/// Reads a place, as of the last write.
+pub async fn find(
+    table: &Table,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+) -> Result<Option<Node>, StoreError> {
+    table.get(&key(scope, id)).await
+}
+
+/// Reads the way from a place up to the tenant, as of the last write. `None` when there is no such place.
+///
+/// `known` answers what was read a moment ago and need not be read again, and is told what was read.
+pub async fn lineage(
+    table: &Table,
+    scope: &TenantScope,
+    id: NodeId,
+    known: &mut impl Known,
+) -> Result<Option<Lineage>, StoreError> {
+    let mut read: HashMap<NodeId, Option<Node>> = HashMap::new();
+    let Some(first) = look(table, scope, id, &mut read, known).await? else { return Ok(None) };
+    let hinted: Vec<NodeId> =
+        first.above.iter().copied().filter(|node| known.recall(*node).is_none()).collect();
+    if !hinted.is_empty() {
+        let keys: Vec<Key> = hinted.iter().map(|node| key(scope, *node)).collect();
+        for (node, found) in table.get_keyed::<Node>(&keys).await? {
+            if let Ok(node) = node.parse::<NodeId>() {
+                known.remember(node, Some(found.clone()));
+                read.insert(node, Some(found));
+            }
+        }
+    }
+    let mut lineage = Lineage { node: id, above: Vec::new(), stopped: None };
+    let (mut at, mut node) = (id, first);
+    loop {
+        if node.state != NodeState::Active && lineage.stopped.is_none() {
+            lineage.stopped = Some((at, node.state));
+        }
+        let Some(parent) = node.parent else { return Ok(Some(lineage)) };
+        lineage.above.push(parent);
+        match look(table, scope, parent, &mut read, known).await? {
+            Some(found) => (at, node) = (parent, found),
+            // Something that keeps nothing from being deleted outlived what it stood below. Its way up is what it was then.
+            None => {
+                let rest = node.above.iter().copied().skip_while(|above| *above != parent).skip(1);
+                lineage.above.extend(rest);
+                return Ok(Some(lineage));
+            }
+        }
+    }
+}
+
+/// What was read of the tree a moment ago.
+pub trait Known {
+    /// What is known of a place: that it does not exist, or how it is; `None` if nothing is.
+    fn recall(&self, id: NodeId) -> Option<Option<Node>>;
+    /// Remembers what was read.
+    fn remember(&mut self, id: NodeId, found: Option<Node>);
+}
+
+/// Knows nothing, so that everything is read.
+#[derive(Debug)]
+pub struct Unknown;
+
+impl Known for Unknown {
+    fn recall(&self, _: NodeId) -> Option<Option<Node>> {
+        None
+    }
+
+    fn remember(&mut self, _: NodeId, _: Option<Node>) {}
+}
+
+async fn look(
+    table: &Table,
+    scope: &TenantScope,
+    id: NodeId,
+    read: &mut HashMap<NodeId, Option<Node>>,
+    known: &mut impl Known,
+) -> Result<Option<Node>, StoreError> {
+    if let Some(found) = read.get(&id) {
+        return Ok(found.clone());
+    }
+    if let Some(found) = known.recall(id) {
+        return Ok(found);
+    }
+    let found = find(table, scope, id).await?;
+    known.remember(id, found.clone());
+    read.insert(id, found.clone());
+    Ok(found)
+}
