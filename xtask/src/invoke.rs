@@ -3,8 +3,10 @@
 mod engine;
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::cloud::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -17,6 +19,9 @@ use crate::stack::{Build, sam_env};
 
 /// Where nothing answers: without a running stack a function must not find any AWS, least of all a real one.
 const NO_ENDPOINT: &str = "http://127.0.0.1:9";
+
+/// How many functions run at a time when all of them are asked for. They mostly wait: for containers to start and to end.
+const AT_A_TIME: usize = 6;
 
 /// Runs a function in a container with an event.
 #[derive(Debug, clap::Args)]
@@ -54,16 +59,10 @@ pub(crate) async fn run(project: &Project, args: InvokeArgs) -> Result<()> {
     let layout =
         Layout::make(project, &python, directory, &stack, bridge.as_ref().map(engine::Bridge::url)).await?;
     let image = engine.image(&layout.directory, project).await?;
-    let invocation = Invocation { project, python: &python, layout: &layout, image: &image };
+    let cloud = stack["endpoint_url"].as_str().unwrap_or(NO_ENDPOINT);
+    let invocation = Invocation { project, python: &python, layout: &layout, image: &image, cloud };
     if args.all {
-        for (id, handler) in &layout.functions {
-            let log = layout.directory.join("invoke.log");
-            let event = sample(project, handler);
-            let answer =
-                invocation.sam(id, &event).errors_to(&log)?.json(&format!("`sam local invoke {id}`")).await?;
-            println!("{}", json!({"function": id, "handler": handler, "answer": answer}));
-        }
-        return Ok(());
+        return invocation.all().await;
     }
     let (id, handler) = layout.resolve(args.function.as_deref().unwrap_or_default())?;
     let event = args.event.unwrap_or_else(|| sample(project, handler));
@@ -124,9 +123,39 @@ struct Invocation<'a> {
     python: &'a Python,
     layout: &'a Layout,
     image: &'a str,
+    /// Where the SAM CLI itself finds AWS: it asks for the account.
+    cloud: &'a str,
 }
 
 impl Invocation<'_> {
+    /// Runs every function with its sample event, several at a time, and prints the answers in the order of the template.
+    /// One that fails does not keep the others from running.
+    async fn all(&self) -> Result<()> {
+        let logs = self.layout.directory.join("logs");
+        if logs.exists() {
+            fs::remove_dir_all(&logs).context(|| format!("Removing {}", logs.display()))?;
+        }
+        fs::create_dir_all(&logs).context(|| format!("Creating {}", logs.display()))?;
+        let runs = self.layout.functions.iter().zip(1..).map(|((id, handler), number)| {
+            let log = logs.join(format!("{handler}.log"));
+            async move {
+                let command = self.sam(id, &sample(self.project, handler)).args(own_address(number));
+                let answer = command.errors_to(&log)?.json(&format!("`sam local invoke {id}`")).await?;
+                Ok(json!({"function": id, "handler": handler, "answer": answer}))
+            }
+        });
+        let mut runs = futures_util::stream::iter(runs).buffered(AT_A_TIME);
+        let mut failed = Vec::new();
+        while let Some(run) = runs.next().await {
+            match run {
+                Ok(line) => println!("{line}"),
+                Err(Failure::Told(sentence)) => failed.push(sentence),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
+    }
+
     fn sam(&self, id: &str, event: &Path) -> Cmd {
         self.python
             .command("sam")
@@ -136,8 +165,16 @@ impl Invocation<'_> {
             .arg(event)
             .directory(&self.layout.directory)
             .envs(operator())
+            .envs([("AWS_ENDPOINT_URL", self.cloud.into()), ("AWS_MAX_ATTEMPTS", "1".into())])
             .envs(sam_env(self.project))
     }
+}
+
+/// A loopback address for each container. The SAM CLI picks its container's port long before it takes it, so that two of
+/// them could pick the same.
+fn own_address(number: u32) -> [String; 4] {
+    let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + number).to_string();
+    ["--container-host".into(), address.clone(), "--container-host-interface".into(), address]
 }
 
 /// The stack to use, or null when none runs and none was asked for.
