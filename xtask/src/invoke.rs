@@ -123,7 +123,7 @@ struct Invocation<'a> {
     python: &'a Python,
     layout: &'a Layout,
     image: &'a str,
-    /// Where the SAM CLI itself finds AWS: it asks for the account.
+    /// Where the SAM CLI asks for the account.
     cloud: &'a str,
 }
 
@@ -165,7 +165,8 @@ impl Invocation<'_> {
             .arg(event)
             .directory(&self.layout.directory)
             .envs(operator())
-            .envs([("AWS_ENDPOINT_URL", self.cloud.into()), ("AWS_MAX_ATTEMPTS", "1".into())])
+            // Not for every service: it would hand that on to the function in place of the template's, which is the bridge's.
+            .envs([("AWS_ENDPOINT_URL_STS", self.cloud.into()), ("AWS_MAX_ATTEMPTS", "1".into())])
             .envs(sam_env(self.project))
     }
 }

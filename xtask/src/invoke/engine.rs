@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -23,7 +25,7 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// An engine that answers.
 pub(crate) struct Engine {
-    gateway: Option<String>,
+    gateway: Option<Ipv4Addr>,
 }
 
 impl Engine {
@@ -31,8 +33,7 @@ impl Engine {
         let asking = docker().args(["network", "inspect", "bridge"]).errors_to(&log(directory))?;
         let networks =
             asking.json("Asking the container engine").await.map_err(|_| Failure::new(NO_ENGINE))?;
-        let gateway = networks[0]["IPAM"]["Config"][0]["Gateway"].as_str().map(str::to_owned);
-        Ok(Self { gateway })
+        Ok(Self { gateway: gateway(&networks[0]["IPAM"]["Config"][0]) })
     }
 
     /// An image with this machine's own C library, because the functions are built for this machine. The AWS image need
@@ -85,8 +86,8 @@ impl Engine {
     /// Makes an endpoint of this machine's loopback interface reachable from a container.
     pub(crate) async fn bridge(&self, endpoint: &str) -> Result<Bridge> {
         let address = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        if let Some(gateway) = &self.gateway
-            && let Ok(listener) = TcpListener::bind((gateway.as_str(), 0)).await
+        if let Some(gateway) = self.gateway
+            && let Ok(listener) = TcpListener::bind((gateway, 0)).await
         {
             let port = listener.local_addr().context(|| "Reading the bridge's port".into())?.port();
             let task = tokio::spawn(forward(listener, address));
@@ -96,6 +97,16 @@ impl Engine {
         let port = address.rsplit(':').next().unwrap_or_default();
         Ok(Bridge { url: format!("http://host.docker.internal:{port}"), task: None })
     }
+}
+
+/// The host's address in a network. An engine that has just started for the first time names the subnet only, whose first
+/// address it takes.
+fn gateway(config: &Value) -> Option<Ipv4Addr> {
+    if let Some(named) = config["Gateway"].as_str() {
+        return named.parse().ok();
+    }
+    let (network, _) = config["Subnet"].as_str()?.split_once('/')?;
+    Some(Ipv4Addr::from_bits(network.parse::<Ipv4Addr>().ok()?.to_bits() + 1))
 }
 
 fn log(directory: &Path) -> PathBuf {
@@ -144,4 +155,19 @@ async fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
     let output = String::from_utf8_lossy(&output).into_owned();
     let words = output.split_whitespace().filter(|word| word.starts_with('/') && !word.ends_with(':'));
     Ok(words.map(PathBuf::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_gateway_is_named_or_the_first_address() {
+        let one = Some(Ipv4Addr::new(172, 17, 0, 1));
+        assert_eq!(gateway(&json!({"Subnet": "172.17.0.0/16"})), one);
+        assert_eq!(gateway(&json!({"Subnet": "10.0.0.0/8", "Gateway": "172.17.0.1"})), one);
+        assert_eq!(gateway(&json!({"Subnet": "fd00::/64"})), None);
+        assert_eq!(gateway(&Value::Null), None);
+    }
 }
