@@ -10,6 +10,7 @@ pub mod channel;
 pub mod device;
 pub mod event;
 pub mod fault;
+pub mod group;
 pub mod hash;
 pub mod id;
 pub mod key;

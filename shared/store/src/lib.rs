@@ -14,6 +14,7 @@ pub mod channel;
 pub mod clients;
 pub mod credential;
 pub mod file;
+pub mod group;
 pub mod history;
 pub mod idempotency;
 mod key;
