@@ -7,10 +7,12 @@ use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::id::ProjectId;
 use rookery_domain::permission::right;
+use rookery_domain::quota::{Exceeded, Holder, Quota, Standing};
 use rookery_domain::signup::Project;
 use rookery_domain::text::Name;
+use rookery_domain::usage::Meter;
 use rookery_edge::{Answer, Body, Context, Document, Located as _, Page, Params, Problem, Reach};
-use rookery_store::{TenantScope, Transaction, channel, signing, tenant};
+use rookery_store::{TenantScope, Transaction, channel, quota, signing, tenant, usage};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,7 +71,7 @@ async fn list(
     responses(
         (status = 201, description = "Created.", body = body::App),
         (status = 409, description = "The project has an application of this name.", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The input is invalid, or the quota of applications or of monthly checks used up.", body = Document, content_type = "application/problem+json"),
     )
 )]
 async fn create(
@@ -80,6 +82,7 @@ async fn create(
     let platforms = app::platforms(value.platforms).at("/platforms")?;
     let project = project(&context, &reach.tenant, value.project_id).await?;
     let scope = reach.at(&context, project.id).await?;
+    within_checks(&context, &scope.tenant).await?;
     let (id, now) = (context.new_id(), context.now());
     let key = signing::generate(&context.sealer(), &scope.tenant, id, now).await?;
     let app = App {
@@ -103,6 +106,21 @@ async fn create(
     transaction.event(&scope.tenant, &event)?;
     let answer = Answer::created(format!("/v1/apps/{}", app.id), &body)?.version(app.version);
     context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
+}
+
+/// Refuses a further application to a tenant whose devices asked more often this month than its quota allows. Devices are answered
+/// without looking at it, or every answer would cost a read.
+async fn within_checks(context: &Context, scope: &TenantScope) -> Result<(), Problem> {
+    let (table, quota, holder) = (context.table()?, Quota::MonthlyChecks, Holder::Tenant);
+    let used = usage::of_month(table, scope, Meter::UpdateChecks, context.now()).await?;
+    let limit = quota::find(table, scope, holder, quota).await?.and_then(|standing| standing.limit);
+    match limit {
+        Some(most) if used >= most => {
+            let standing = Some(Standing { limit, used });
+            Err(Problem::QuotaExceeded(Exceeded { quota, holder, standing }))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The project that an application is made in.

@@ -7,13 +7,14 @@ use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
 use rookery_domain::package::FileSize;
 use rookery_domain::permission::right;
+use rookery_domain::quota::Quota;
 use rookery_domain::usage::Meter;
 use rookery_edge::{Context, Problem, Scope};
 use rookery_store::object::Objects;
-use rookery_store::{TenantScope, Transaction, file};
+use rookery_store::{TenantScope, Transaction, file, quota};
 
 /// Most new files that are recorded in the transaction of their package. DynamoDB's transactions hold 100 writes, of which
-/// the package itself, its answer and its event take seven.
+/// the package itself, its quotas, its answer and its event take nine.
 pub(crate) const WITH_PACKAGE: usize = 90;
 
 /// Contents that are there.
@@ -96,8 +97,9 @@ pub(crate) async fn accept(
         for (sha256, size) in part {
             file::create(&mut transaction, &scope.tenant, *sha256, *size, context.now())?;
         }
+        quota::take(&mut transaction, &scope.tenant, scope.place(), Quota::StoredBytes, bytes(part));
         transaction.event(&scope.tenant, &event)?;
-        context.table()?.commit(&transaction).await?;
+        context.carry_out(&scope.tenant, &transaction).await?;
     }
     Ok(())
 }

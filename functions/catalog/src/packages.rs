@@ -9,10 +9,11 @@ use rookery_domain::id::AppId;
 use rookery_domain::package::{self, FilePath, Manifest, ManifestFile, Package, PackageVersion, Split};
 use rookery_domain::permission::right;
 use rookery_domain::properties::Metadata;
+use rookery_domain::quota::Quota;
 use rookery_domain::usage::Meter;
 use rookery_edge::{Answer, Body, Context, Document, Idempotency, Page, Params, Problem, Scope, deciding};
 use rookery_store::app::Found;
-use rookery_store::{Refusal, Transaction, file, package as store, signing};
+use rookery_store::{Refusal, Transaction, file, package as store, quota, signing};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -111,7 +112,7 @@ async fn list(
         (status = 201, description = "Created.", body = body::Package),
         (status = 404, description = "There is no such application.", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "The application has a package of this version, or files have not been uploaded: `errors` names them.", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The input is invalid, or the quota of stored bytes used up.", body = Document, content_type = "application/problem+json"),
     )
 )]
 async fn create(
@@ -157,6 +158,13 @@ async fn publish(
     idempotency: Option<&Idempotency>,
 ) -> Result<Answer, Problem> {
     let fresh = contents.fresh(context, &scope.tenant).await?;
+    // What the commit decides; this keeps files of a package that the quota does not hold from being accepted.
+    let needed = contents::bytes(&fresh);
+    if let Some(exceeded) =
+        quota::lacks(context.table()?, &scope.tenant, scope.place(), Quota::StoredBytes, needed).await?
+    {
+        return Err(Problem::QuotaExceeded(exceeded));
+    }
     let (ahead, fresh) = fresh.split_at(fresh.len().saturating_sub(contents::WITH_PACKAGE));
     contents::accept(context, scope, ahead).await?;
 
@@ -167,6 +175,10 @@ async fn publish(
         event.measures.insert(Meter::StoredBytes, contents::bytes(fresh));
     }
     let mut transaction = Transaction::new();
+    if !fresh.is_empty() {
+        let bytes = contents::bytes(fresh);
+        quota::take(&mut transaction, &scope.tenant, scope.place(), Quota::StoredBytes, bytes);
+    }
     store::create(&mut transaction, &scope.tenant, package, manifest)?;
     for (sha256, size) in fresh {
         file::create(&mut transaction, &scope.tenant, *sha256, *size, package.created_at)?;

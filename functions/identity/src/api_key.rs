@@ -4,8 +4,9 @@ use axum::extract::{Path, State};
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::id::KeyId;
 use rookery_domain::permission::right;
+use rookery_domain::quota::Quota;
 use rookery_edge::{Answer, Context, Document, IfMatch, Problem, Scope, wire};
-use rookery_store::{Transaction, credential};
+use rookery_store::{Transaction, credential, quota};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -68,6 +69,7 @@ async fn revoke(
     let event = scope.event(&context, Resource::new("api_key", after.id), after.version, changed);
     let mut transaction = Transaction::new();
     credential::replace(&mut transaction, &scope.tenant, &before, &after)?;
+    quota::give_back(&mut transaction, &scope.tenant, scope.place(), Quota::Keys, 1);
     transaction.event(&scope.tenant, &event)?;
     context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
 }

@@ -7,10 +7,11 @@ use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
 use rookery_domain::permission::right;
+use rookery_domain::quota::Quota;
 use rookery_domain::text::{Name, ParseError};
 use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Page, Params, Principal, Problem, Reach};
-use rookery_store::{Transaction, credential, node};
+use rookery_store::{Transaction, credential, node, quota};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -74,7 +75,7 @@ async fn list(
     request_body = NewKey,
     responses(
         (status = 201, description = "Created.", body = NewApiKey),
-        (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The input is invalid, or the quota of keys used up.", body = Document, content_type = "application/problem+json"),
     )
 )]
 async fn create(
@@ -113,6 +114,7 @@ async fn create(
     let mut transaction = Transaction::new();
     credential::create(&mut transaction, &scope.tenant, &key, token.digest())?;
     node::attach(&mut transaction, &scope.tenant, key.id, scope.place())?;
+    quota::take(&mut transaction, &scope.tenant, scope.place(), Quota::Keys, 1);
     transaction.event(&scope.tenant, &event)?;
 
     let answer = Answer::created(

@@ -20,6 +20,7 @@ pub mod organization;
 pub mod package;
 pub mod permission;
 pub mod properties;
+pub mod quota;
 pub mod release;
 pub mod report;
 pub mod role;

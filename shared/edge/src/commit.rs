@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
+use rookery_domain::quota::Exceeded;
 use rookery_store::idempotency::{self, AnswerRecord, KEPT_SECONDS, StoredAnswer};
 use rookery_store::seal::Purpose;
-use rookery_store::{Refusal, StoreError, TenantScope, Transaction};
+use rookery_store::{Refusal, StoreError, TenantScope, Transaction, quota};
 
 use crate::{Answer, Context, Idempotency, Problem};
 
@@ -21,7 +22,7 @@ impl Context {
         answer: Answer,
     ) -> Result<Answer, Problem> {
         let Some(idempotency) = idempotency else {
-            self.table()?.commit(&transaction).await?;
+            self.carry_out(scope, &transaction).await?;
             return Ok(answer);
         };
         let record = AnswerRecord {
@@ -32,9 +33,25 @@ impl Context {
         idempotency::keep(&mut transaction, &idempotency.place, &record, self.now())?;
         match self.table()?.commit(&transaction).await {
             Ok(()) => Ok(answer),
-            Err(StoreError::Refused(refusal)) => self.refuse(Some(idempotency), refusal).await,
+            Err(StoreError::Refused(refusal)) => match self.refuse(Some(idempotency), refusal).await {
+                Err(Problem::QuotaExceeded(exceeded)) => Err(self.with_figures(scope, exceeded).await?),
+                answered => answered,
+            },
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Commits a transaction that belongs to a request and has no answer of its own.
+    pub async fn carry_out(&self, scope: &TenantScope, transaction: &Transaction) -> Result<(), Problem> {
+        match self.table()?.commit(transaction).await.map_err(Problem::from) {
+            Err(Problem::QuotaExceeded(exceeded)) => Err(self.with_figures(scope, exceeded).await?),
+            done => done,
+        }
+    }
+
+    async fn with_figures(&self, scope: &TenantScope, exceeded: Exceeded) -> Result<Problem, Problem> {
+        let Exceeded { holder, quota, .. } = exceeded;
+        Ok(Problem::QuotaExceeded(quota::exceeded(self.table()?, scope, holder, quota).await?))
     }
 
     /// Refuses a request, unless the same request was carried out a moment ago: whichever condition failed first, if the

@@ -3,7 +3,9 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use rookery_domain::fault::{Fault, Faults};
+use rookery_domain::id::WorkspaceId;
 use rookery_domain::permission::Permission;
+use rookery_domain::quota::{Exceeded, Holder, Quota};
 use rookery_domain::text::ParseError;
 use rookery_store::{Refusal, StoreError};
 
@@ -65,6 +67,9 @@ pub enum Problem {
         /// When to come again, in seconds.
         retry_after_s: u64,
     },
+    /// There may not be so much more of something.
+    #[error("{0}")]
+    QuotaExceeded(Exceeded),
     /// A service that the answer depends on cannot give it now.
     #[error("a service is not available")]
     Unavailable(#[source] StoreError),
@@ -96,7 +101,7 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::QuotaExceeded(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::Closed(_) | Self::TenantSuspended => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -126,6 +131,7 @@ impl Problem {
             Self::TooLarge { .. } => "body-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::TooManyRequests { .. } => "too-many-requests",
+            Self::QuotaExceeded(_) => "quota-exceeded",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal-error",
         }
@@ -163,6 +169,10 @@ impl Problem {
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors().to_vec(),
+            quota: match self {
+                Self::QuotaExceeded(exceeded) => Some((*exceeded).into()),
+                _ => None,
+            },
         }
     }
 }
@@ -187,6 +197,38 @@ pub struct Document {
     /// Every fault in the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
+    /// The quota that does not hold what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaDocument>,
+}
+
+/// A quota that does not hold what was asked for, on the wire.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ExceededQuota)]
+pub struct QuotaDocument {
+    /// Which quota.
+    pub name: Quota,
+    /// The workspace whose quota it is; absent for the tenant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<WorkspaceId>,
+    /// How much there may be.
+    pub limit: Option<u64>,
+    /// How much there is.
+    pub used: Option<u64>,
+}
+
+impl From<Exceeded> for QuotaDocument {
+    fn from(exceeded: Exceeded) -> Self {
+        Self {
+            name: exceeded.quota,
+            workspace_id: match exceeded.holder {
+                Holder::Workspace(id) => Some(id),
+                Holder::Tenant => None,
+            },
+            limit: exceeded.standing.and_then(|standing| standing.limit),
+            used: exceeded.standing.map(|standing| standing.used),
+        }
+    }
 }
 
 impl From<StoreError> for Problem {
@@ -214,6 +256,9 @@ impl From<Refusal> for Problem {
             ),
             Refusal::Gone(what) => Self::conflict("gone", format!("the {what} does not exist any more")),
             Refusal::NotEmpty(what) => Self::conflict("not-empty", format!("there are still {what} in it")),
+            Refusal::Exceeded(holder, quota) => {
+                Self::QuotaExceeded(Exceeded { quota, holder, standing: None })
+            }
             Refusal::Repeated => Self::conflict("repeated", "this was done before"),
             Refusal::Busy => {
                 Self::conflict("version-conflict", "many writers are changing the resource; try again")

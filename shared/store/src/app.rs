@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use rookery_domain::app::{Ancestors, App, AppKey, Platform, SigningKey};
 use rookery_domain::id::AppId;
+use rookery_domain::quota::Quota;
 use rookery_domain::text::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::seal::Sealed;
 use crate::transaction::unique;
 use crate::{
-    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, node,
+    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, node, quota,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,6 +102,7 @@ pub fn create(
 ) -> Result<(), StoreError> {
     transaction.claim(&guard(scope, app), "name");
     node::create(transaction, scope, app.id, &app.ancestors.project_place())?;
+    quota::take(transaction, scope, &app.ancestors.project_place(), Quota::Apps, 1);
     transaction.create(
         &collection(scope).item(app.id),
         &AppRecord::new(app, signing_keys),
@@ -130,6 +132,7 @@ pub fn replace(
 /// counted: each needs a package.
 pub fn delete(transaction: &mut Transaction, scope: &TenantScope, app: &App) {
     node::delete(transaction, scope, app.id, app.ancestors.project.into(), "packages or secrets");
+    quota::give_back(transaction, scope, &app.ancestors.project_place(), Quota::Apps, 1);
     transaction.remove(&guard(scope, app));
     transaction.delete(&collection(scope).item(app.id), app.version);
 }

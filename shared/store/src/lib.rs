@@ -23,6 +23,7 @@ pub mod object;
 pub mod organization;
 pub mod package;
 pub mod queue;
+pub mod quota;
 pub mod random;
 mod record;
 pub mod release;

@@ -5,6 +5,7 @@ use rookery_domain::app::Ancestors;
 use rookery_domain::binding::{Binding, Subject};
 use rookery_domain::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
 use rookery_domain::node::NodeId;
+use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::{Founding, Project, Tenant};
 use rookery_domain::text::{Email, Name, Slug};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::transaction::unique;
 use crate::{
     Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, access,
-    binding, node, organization,
+    binding, node, organization, quota,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,6 +142,8 @@ pub fn found(
     };
     transaction.create(&scope.partition(&["user"]).item(owner.id), &record, FRESH)?;
     node::plant(transaction, scope, &places(founding, ownership))?;
+    quota::open(transaction, scope, Plan::Free, &[(Quota::Members, 1), (Quota::Keys, 1)])?;
+    quota::open_workspace(transaction, scope, founding.workspace.id)?;
     binding::create(transaction, scope, ownership)?;
     let access = access::Access { grants: vec![ownership.grant.clone()], ..access::Access::default() };
     access::create(transaction, scope, Subject::User(founding.owner.id), &access)?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use rookery_domain::event::Event;
+use rookery_domain::quota::{Holder, Quota};
 
 use crate::record::{Item, Record, key_attributes, to_item};
 use crate::{Key, StoreError, TenantScope, history};
@@ -24,6 +25,8 @@ pub enum Refusal {
     NotEmpty(&'static str),
     /// The effect took place before: a message that came twice, a request that was sent twice.
     Repeated,
+    /// There may not be so much more of something.
+    Exceeded(Holder, Quota),
     /// DynamoDB found the items in use by other writes, several times in a row.
     Busy,
 }

@@ -205,6 +205,17 @@ pub async fn list(
     }
 }
 
+/// How much of a meter was counted in the current month. What was used a few seconds ago may be missing.
+pub async fn of_month(
+    table: &Table,
+    scope: &TenantScope,
+    meter: Meter,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let month = counter(scope, meter, Bucket::of(Granularity::Month, now));
+    Ok(table.glance::<CounterRecord>(&month).await?.map_or(0, |record| record.count))
+}
+
 /// The first hour whose batches are certainly all kept.
 fn first_kept(now: Timestamp) -> Bucket {
     let oldest = Timestamp::from_second(now.as_second() - KEPT_SECONDS).unwrap_or(Timestamp::MIN);
