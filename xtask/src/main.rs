@@ -9,6 +9,7 @@ mod dev;
 mod failure;
 mod invoke;
 mod local;
+mod migrate;
 mod progress;
 mod project;
 mod proxy;
@@ -56,6 +57,8 @@ enum Command {
     Invoke(invoke::InvokeArgs),
     /// Make audit and usage again from what is stored, and publish events that never arrived
     Replay(replay::ReplayArgs),
+    /// Bring what is stored to the form of this release, or back
+    Migrate(migrate::MigrateArgs),
     /// Send dead letters to the queue that they came from
     Redrive(redrive::RedriveArgs),
     /// Build the bundle and deploy it to an AWS account, asking for what is needed
@@ -96,6 +99,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Bench(args) => bench::run(&project, args).await,
         Command::Invoke(args) => invoke::run(&project, args).await,
         Command::Replay(args) => replay::run(&project, args).await,
+        Command::Migrate(args) => migrate::run(&project, args).await,
         Command::Redrive(args) => redrive::run(&project, args).await,
         Command::Deploy { config_env } => deploy::run(&project, &config_env).await,
     }

@@ -2,6 +2,7 @@
 //!
 //! The rules are the store's; here is which stack is meant, and what is told.
 
+mod migrate;
 mod stack;
 
 use std::fmt::Write as _;
@@ -11,6 +12,8 @@ use rookery_domain::id::TenantId;
 use rookery_store::replay::{Published, publish_missing, tenants};
 use rookery_store::{StoreError, TenantScope, audit, queue, usage};
 
+pub use migrate::{MigrateError, migrate, migrations};
+pub use rookery_store::migration::Direction;
 pub use stack::{Stack, StackError};
 
 /// What a replay found and did.

@@ -1,4 +1,4 @@
-//! The operator's program: `cargo xtask replay` and `cargo xtask redrive` run it.
+//! The operator's program: `cargo xtask replay`, `redrive` and `migrate` run it.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rookery_domain::id::TenantId;
-use rookery_operations::{RedriveError, Stack, StackError, redrive, replay};
-use rookery_store::StoreError;
+use rookery_operations::{Direction, RedriveError, Stack, StackError, migrate, migrations, redrive, replay};
 
 /// What an operator does with a deployed stack.
 #[derive(Parser)]
@@ -27,11 +26,29 @@ enum Command {
         #[arg(long)]
         tenant: Option<TenantId>,
     },
+    /// Tell how far every migration is
+    MigrateStatus,
+    /// Carry out what is stored in the form of this release, or back
+    Migrate {
+        /// `up` or `down`
+        direction: Way,
+        /// Only up to this one, or back to before this one
+        name: Option<String>,
+        /// How many items to write in a second
+        #[arg(long, default_value_t = 100)]
+        writes_per_second: u32,
+    },
     /// Send dead letters to their queue again
     Redrive {
         /// Only this queue
         queue: Option<String>,
     },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Way {
+    Up,
+    Down,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -58,6 +75,22 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
             }
             Ok(replayed.is_sound())
         }
+        Command::MigrateStatus => {
+            for line in migrations(&stack).await.map_err(|error| failed(&error))? {
+                println!("{line}");
+            }
+            Ok(true)
+        }
+        Command::Migrate { direction, name, writes_per_second } => {
+            let direction = match direction {
+                Way::Up => Direction::Up,
+                Way::Down => Direction::Down,
+            };
+            migrate(&stack, direction, name.as_deref(), writes_per_second, |line| println!("{line}"))
+                .await
+                .map_err(|error| failed(&error))?;
+            Ok(true)
+        }
         Command::Redrive { queue } => {
             if queue.as_deref() == Some("relay_failures") {
                 return Err(
@@ -82,7 +115,7 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
     }
 }
 
-fn failed(error: &StoreError) -> String {
+fn failed(error: &dyn Error) -> String {
     let mut sentence = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -57,7 +57,7 @@ fn key(scope: &TenantScope, id: impl std::fmt::Display) -> Key {
     scope.partition(&["access"]).item(id)
 }
 
-fn owners_key(scope: &TenantScope) -> Key {
+pub(crate) fn owners_key(scope: &TenantScope) -> Key {
     key(scope, "owners")
 }
 

@@ -18,6 +18,7 @@ pub mod group;
 pub mod history;
 pub mod idempotency;
 mod key;
+pub mod migration;
 pub mod node;
 pub mod object;
 pub mod organization;

@@ -17,6 +17,9 @@ pub trait Record: Serialize + DeserializeOwned {
     const KIND: &'static str;
     /// The version of the stored form, attribute `schema`.
     const SCHEMA: u32 = 1;
+
+    /// Brings an item of an earlier form to the present one, before it is read. The attributes are those of the item.
+    fn upgrade(_item: &mut HashMap<String, AttributeValue>, _from: u32) {}
 }
 
 pub(crate) fn to_item<R: Record>(key: &Key, record: &R) -> Result<Item, StoreError> {
@@ -28,7 +31,23 @@ pub(crate) fn to_item<R: Record>(key: &Key, record: &R) -> Result<Item, StoreErr
     Ok(item)
 }
 
-pub(crate) fn from_item<R: Record>(item: Item) -> Result<R, StoreError> {
+/// Reads an item, whatever earlier form it has. One of a later form is refused: a function of this release does not know what it
+/// would lose by writing it again.
+pub(crate) fn from_item<R: Record>(mut item: Item) -> Result<R, StoreError> {
+    let schema = match item.get("schema") {
+        Some(AttributeValue::N(number)) => number.parse().unwrap_or(R::SCHEMA),
+        // Counters and guards carry none.
+        _ => R::SCHEMA,
+    };
+    if schema > R::SCHEMA {
+        return Err(StoreError::corrupt(
+            R::KIND,
+            format!("it has form {schema}, this release knows {}", R::SCHEMA),
+        ));
+    }
+    if schema < R::SCHEMA {
+        R::upgrade(&mut item, schema);
+    }
     serde_dynamo::from_item(item).map_err(|source| StoreError::corrupt(R::KIND, source))
 }
 
@@ -45,4 +64,43 @@ pub(crate) struct Marker {}
 
 impl Record for Marker {
     const KIND: &'static str = "guard";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Person {
+        name: String,
+    }
+
+    impl Record for Person {
+        const KIND: &'static str = "person";
+        const SCHEMA: u32 = 2;
+
+        fn upgrade(item: &mut HashMap<String, AttributeValue>, from: u32) {
+            if from < 2
+                && let Some(name) = item.remove("called")
+            {
+                item.insert("name".into(), name);
+            }
+        }
+    }
+
+    fn stored(schema: &str, attribute: &str) -> Item {
+        HashMap::from([
+            ("schema".to_owned(), AttributeValue::N(schema.into())),
+            (attribute.to_owned(), AttributeValue::S("Ada".into())),
+        ])
+    }
+
+    #[test]
+    fn an_earlier_form_is_upgraded_and_a_later_one_refused() {
+        assert_eq!(from_item::<Person>(stored("1", "called")).unwrap().name, "Ada");
+        assert_eq!(from_item::<Person>(stored("2", "name")).unwrap().name, "Ada");
+        assert!(from_item::<Person>(stored("2", "called")).is_err());
+        assert!(from_item::<Person>(stored("3", "name")).is_err());
+    }
 }

@@ -1,0 +1,177 @@
+//! Migrations over what an earlier release stored.
+
+mod platform;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use platform::{Item, NOW, Platform};
+use rookery_domain::binding::Subject;
+use rookery_domain::id::{TenantId, UserId};
+use rookery_domain::node::NodeId;
+use rookery_domain::role::{Predefined, RoleRef};
+use rookery_store::migration::{self, ALL, Direction, MigrationError};
+use rookery_store::{TenantScope, access, node};
+
+/// The last characters of the ids of a tenant's things.
+fn id(prefix: &str, tenant: u32, number: u32) -> String {
+    format!("{prefix}_01h455vb4pex5vsknk0{tenant:03}{number:04}")
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+async fn put(platform: &Platform, pk: String, sk: &str, kind: &str, attributes: &[(&str, AttributeValue)]) {
+    let mut item: Item = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    item.insert("pk".into(), AttributeValue::S(pk));
+    item.insert("sk".into(), AttributeValue::S(sk.into()));
+    item.insert("kind".into(), AttributeValue::S(kind.into()));
+    item.insert("schema".into(), AttributeValue::N("1".into()));
+    platform.raw.put_item().table_name("rookery").set_item(Some(item)).send().await.unwrap();
+}
+
+/// A tenant as the release before the tree stored it: an app with two packages and a secret, and nothing about rights.
+async fn found(platform: &Platform, number: u32) -> TenantScope {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let tenant = id("ten", number, 1);
+    let (organization, workspace, project) =
+        (id("org", number, 1), id("ws", number, 1), id("prj", number, 1));
+    let (app, user, key) = (id("app", number, 1), id("usr", number, 1), id("key", number, 1));
+    let ancestors = AttributeValue::M(
+        [
+            ("tenant", &tenant),
+            ("organization", &organization),
+            ("workspace", &workspace),
+            ("project", &project),
+        ]
+        .into_iter()
+        .map(|(name, id)| (name.to_owned(), text(id)))
+        .collect(),
+    );
+    let within = |kind: &str| format!("{tenant}#{kind}");
+    let count = |number: &str| AttributeValue::N(number.to_owned());
+    let created = text("2026-11-21T09:00:00Z");
+    put(platform, within("tenant"), &tenant, "tenant", &[("id", text(&tenant))]).await;
+    let attributes = [("id", text(&organization)), ("workspaces", count("1"))];
+    put(platform, within("organization"), &organization, "organization", &attributes).await;
+    let attributes = [("id", text(&workspace)), ("organization", text(&organization))];
+    put(platform, within("workspace"), &workspace, "workspace", &attributes).await;
+    let attributes = [("id", text(&project)), ("ancestors", ancestors.clone())];
+    put(platform, within("project"), &project, "project", &attributes).await;
+    put(platform, within("app"), &app, "app", &[("id", text(&app)), ("ancestors", ancestors)]).await;
+    let attributes = [("packages", count("2")), ("secrets", count("1"))];
+    put(platform, within(&format!("{app}#contents")), "-", "contents", &attributes).await;
+    for (kind, many) in [("package", 2), ("secret", 1)] {
+        for at in 1..=many {
+            put(platform, within(&format!("{app}#{kind}")), &at.to_string(), kind, &[]).await;
+        }
+    }
+    let attributes = [("id", text(&user)), ("created_at", created)];
+    put(platform, within("user"), &user, "user", &attributes).await;
+    let attributes = [("id", text(&key)), ("owner", text(&user))];
+    put(platform, within("key"), &key, "api_key", &attributes).await;
+    TenantScope::of_message(tenant.parse::<TenantId>().unwrap())
+}
+
+async fn children(platform: &Platform, scope: &TenantScope, id: &str) -> Option<i64> {
+    let table = platform.clients.table().unwrap();
+    let node = node::find(table, scope, id.parse::<NodeId>().unwrap()).await.unwrap();
+    node.map(|node| node.children)
+}
+
+#[tokio::test]
+async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_again() {
+    let platform = Platform::new().await;
+    let scope = found(&platform, 1).await;
+    let table = platform.clients.table().unwrap();
+    let [tree, ..] = ALL else { panic!("there is no migration") };
+    assert_eq!(migration::progress(table, *tree).await.unwrap(), None);
+
+    let up = migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+    assert!(up.done && up.changed > 0);
+    for (prefix, below) in [("ten", 1), ("org", 2), ("ws", 1), ("prj", 1), ("app", 3), ("usr", 0), ("key", 0)]
+    {
+        assert_eq!(children(&platform, &scope, &id(prefix, 1, 1)).await, Some(below), "{prefix}");
+    }
+    let key: NodeId = id("key", 1, 1).parse().unwrap();
+    let lineage = node::lineage(table, &scope, key, &mut node::Unknown).await.unwrap().unwrap();
+    assert_eq!(lineage.above.len(), 3, "{lineage:?}");
+    let user: UserId = id("usr", 1, 1).parse().unwrap();
+    let given = access::given(table, &scope, Subject::User(user)).await.unwrap().unwrap();
+    assert_eq!(given.grants[0].1.role, RoleRef::Predefined(Predefined::Owner));
+    assert_eq!(access::owners(table, &scope).await.unwrap().users, [user].into());
+
+    let again =
+        migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| panic!("again")).await.unwrap();
+    assert_eq!(again, up);
+
+    let down = migration::run(table, *tree, Direction::Down, 10_000, now, |_, _| {}).await.unwrap();
+    assert!(down.done && down.direction == Direction::Down);
+    assert_eq!(children(&platform, &scope, &id("ten", 1, 1)).await, None);
+    assert!(access::given(table, &scope, Subject::User(user)).await.unwrap().is_none());
+    let up = migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+    assert_eq!(
+        children(&platform, &scope, &id("app", 1, 1)).await,
+        Some(3),
+        "counted on the way down: {up:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_migration_that_was_killed_goes_on_behind_the_last_tenant() {
+    let platform = Platform::new().await;
+    for number in 1..=5 {
+        found(&platform, number).await;
+    }
+    let table = platform.clients.table().unwrap();
+    let tree = ALL[0];
+    // At one write in a second it finishes a tenant, waits, and meets its end there.
+    let slow = migration::run(table, tree, Direction::Up, 1, now, |_, _| {});
+    assert!(tokio::time::timeout(Duration::from_millis(700), slow).await.is_err());
+    let half = migration::progress(table, tree).await.unwrap().unwrap();
+    assert!(!half.done && half.tenants == 1, "{half:?}");
+
+    let mut told = Vec::new();
+    let end = migration::run(table, tree, Direction::Up, 10_000, now, |progress, all| {
+        told.push((progress.tenants, all));
+    });
+    let end = end.await.unwrap();
+    assert_eq!(told, [(2, 5), (3, 5), (4, 5), (5, 5)]);
+    assert!(end.done && end.last.unwrap().to_string() == id("ten", 5, 1));
+}
+
+#[tokio::test]
+async fn a_half_placed_tenant_is_finished() {
+    let platform = Platform::new().await;
+    let scope = found(&platform, 1).await;
+    let table = platform.clients.table().unwrap();
+    migration::run(table, ALL[0], Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+    // As if it had been killed before its last writes: the tenant's own place, and the note that it is done.
+    for (pk, sk) in [
+        (format!("{}#node", scope.tenant()), scope.tenant().to_string()),
+        ("directory#migration#0001-tree".into(), "-".into()),
+    ] {
+        let delete = platform.raw.delete_item().table_name("rookery");
+        delete.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk)).send().await.unwrap();
+    }
+    // The counters of contents are gone by then, and the places that were counted with them are kept.
+    let end = migration::run(table, ALL[0], Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+    assert!(end.done);
+    assert_eq!(children(&platform, &scope, &id("app", 1, 1)).await, Some(3));
+    assert_eq!(children(&platform, &scope, &id("ten", 1, 1)).await, Some(1));
+}
+
+#[tokio::test]
+async fn there_is_no_way_back_for_what_the_release_before_does_not_know() {
+    let platform = Platform::new().await;
+    let scope = found(&platform, 1).await;
+    let table = platform.clients.table().unwrap();
+    migration::run(table, ALL[0], Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+    let division = id("div", 1, 1);
+    put(&platform, format!("{}#node", scope.tenant()), &division, "node", &[]).await;
+    let error = migration::run(table, ALL[0], Direction::Down, 10_000, now, |_, _| {}).await.unwrap_err();
+    assert!(matches!(error, MigrationError::NoWayBack { what: "divisions", .. }), "{error}");
+    assert_eq!(children(&platform, &scope, &id("app", 1, 1)).await, Some(3), "nothing was taken away");
+}
