@@ -25,10 +25,6 @@ const ATTEMPTS: u32 = 16;
 /// Longest value that is part of a key as it is, in bytes; a key holds 2048. What was attempted can be a long path.
 const LONGEST_IN_KEY: usize = 512;
 
-/// How many items a filtered query reads at once, and how many times it reads for one page.
-const READ_AT_ONCE: u32 = 400;
-const READS_PER_PAGE: usize = 5;
-
 /// An entry as it is listed. The texts stand beside the event because the table filters by them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct EntryRecord {
@@ -272,7 +268,7 @@ impl Query {
 
     /// The partition that holds the fewest entries besides those asked for, and the filter for the rest: a resource has
     /// fewer events than an actor, and an actor fewer than an action.
-    fn plan(&self, scope: &TenantScope) -> (Partition, Filter) {
+    fn plan(&self, scope: &TenantScope) -> (Partition, Option<Filter>) {
         let mut terms = [("resource", &self.resource), ("actor", &self.actor), ("action", &self.action)]
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.clone()?)));
@@ -281,7 +277,8 @@ impl Query {
             None => entries(scope),
         };
         let outcome = self.outcome.map(|outcome| ("outcome", outcome_text(outcome).to_owned()));
-        (partition, Filter { equal: terms.chain(outcome).collect() })
+        let equal: Vec<_> = terms.chain(outcome).collect();
+        (partition, (!equal.is_empty()).then_some(Filter { equal }))
     }
 }
 
@@ -295,33 +292,10 @@ pub async fn list(
 ) -> Result<Listed<Logged>, StoreError> {
     let (partition, filter) = query.plan(scope);
     let between = query.between.map(|(low, high)| (low.to_string(), high.to_string()));
-    let wanted = usize::try_from(slice.limit).unwrap_or(usize::MAX);
-    let filtered = !filter.equal.is_empty();
-    let limit = if filtered { READ_AT_ONCE } else { slice.limit };
-    let mut items: Vec<Logged> = Vec::new();
-    let mut after = slice.after;
-    for _ in 0..READS_PER_PAGE {
-        let part = Slice {
-            limit,
-            after,
-            between: between.clone(),
-            filter: filtered.then(|| filter.clone()),
-            oldest_first: false,
-        };
-        let listed = table.list::<EntryRecord>(&partition, part).await?;
-        for record in listed.items {
-            items.push(record.read()?);
-        }
-        after = listed.next;
-        if items.len() > wanted {
-            items.truncate(wanted);
-            after = items.last().map(|last| last.event.id.to_string());
-        }
-        if items.len() == wanted || after.is_none() {
-            break;
-        }
-    }
-    Ok(Listed { items, next: after })
+    let slice = Slice { between, filter, oldest_first: false, ..slice };
+    let page = table.list_filled::<EntryRecord>(&partition, slice).await?;
+    let items = page.items.into_iter().map(EntryRecord::read).collect::<Result<_, _>>()?;
+    Ok(Listed { items, next: page.next })
 }
 
 /// Whether the log has an event.

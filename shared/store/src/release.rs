@@ -12,10 +12,6 @@ use crate::{
     Filter, Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction,
 };
 
-/// Most pages that are read to fill one page of a filtered list, and how many items each has.
-const PAGES_READ: usize = 10;
-const READ_AT_A_TIME: u32 = 100;
-
 /// A release. The content is kept as JSON: its configuration may hold keys and numbers that the table's own types refuse.
 #[derive(Debug, Serialize, Deserialize)]
 struct ReleaseRecord {
@@ -118,7 +114,7 @@ impl Only {
     }
 }
 
-/// Lists releases of an app, newest first. DynamoDB filters what it has read, so several of its pages may make one.
+/// Lists releases of an app, newest first.
 pub async fn list(
     table: &Table,
     scope: &TenantScope,
@@ -126,26 +122,10 @@ pub async fn list(
     only: &Only,
     slice: Slice,
 ) -> Result<Listed<Release>, StoreError> {
-    let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
-    let (mut items, mut next) = (Vec::new(), slice.after.clone());
-    let filter = only.filter();
-    let read = if filter.is_some() { READ_AT_A_TIME.max(slice.limit) } else { slice.limit };
-    for _ in 0..PAGES_READ {
-        let part = Slice { limit: read, after: next, filter: filter.clone(), ..slice.clone() };
-        let page = table.list::<ReleaseRecord>(&collection(scope, app), part).await?;
-        for record in page.items {
-            items.push(record.into_release()?);
-        }
-        next = page.next;
-        if items.len() > limit {
-            items.truncate(limit);
-            next = items.last().map(|release| release.id.to_string());
-        }
-        if next.is_none() || items.len() == limit {
-            break;
-        }
-    }
-    Ok(Listed { items, next })
+    let slice = Slice { filter: only.filter(), ..slice };
+    let page = table.list_filled::<ReleaseRecord>(&collection(scope, app), slice).await?;
+    let items = page.items.into_iter().map(ReleaseRecord::into_release).collect::<Result<_, _>>()?;
+    Ok(Listed { items, next: page.next })
 }
 
 /// A counter that the worker of reports adds to.

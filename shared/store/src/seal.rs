@@ -143,41 +143,44 @@ impl<'a> Sealer<'a> {
         resource: &str,
         plaintext: &[u8],
     ) -> Result<Sealed, StoreError> {
-        let place = place(scope, purpose);
-        let known = self.cache.get((*scope, purpose)).is_some()
-            || self.clients.table()?.get::<DataKeyRecord>(&place).await?.is_some();
-        if known {
-            return self.seal(scope, purpose, resource, plaintext).await;
+        if let Some(key) = self.known_key(scope, purpose).await? {
+            return encrypt(&key, scope, purpose, resource, plaintext);
         }
+        // Not kept in memory: there is no such key unless the transaction commits.
         let (key, record) = self.generate(scope, purpose).await?;
-        transaction.create(&place, &record, Refusal::Overtaken)?;
+        transaction.create(&place(scope, purpose), &record, Refusal::Overtaken)?;
         encrypt(&key, scope, purpose, resource, plaintext)
     }
 
     async fn data_key(&self, scope: &TenantScope, purpose: Purpose) -> Result<KeyBytes, StoreError> {
-        if let Some(key) = self.cache.get((*scope, purpose)) {
+        if let Some(key) = self.known_key(scope, purpose).await? {
             return Ok(key);
         }
-        let place = place(scope, purpose);
-        let table = self.clients.table()?;
-        let known = table.get::<DataKeyRecord>(&place).await?;
-        let key = if let Some(record) = known {
-            self.unseal(scope, purpose, &record).await?
-        } else {
-            let (key, record) = self.generate(scope, purpose).await?;
-            match table.create(&place, &record, Refusal::Repeated).await {
-                Ok(()) => key,
-                // Another request made the key at the same moment; its key is the one that counts.
-                Err(StoreError::Refused(_)) => {
-                    let vanished = || StoreError::corrupt("data key", "it vanished");
-                    let record = table.get::<DataKeyRecord>(&place).await?.ok_or_else(vanished)?;
-                    self.unseal(scope, purpose, &record).await?
-                }
-                Err(error) => return Err(error),
+        let (key, record) = self.generate(scope, purpose).await?;
+        match self.clients.table()?.create(&place(scope, purpose), &record, Refusal::Repeated).await {
+            Ok(()) => {
+                self.cache.put((*scope, purpose), key.clone());
+                Ok(key)
             }
-        };
+            // Another request made the key at the same moment; its key is the one that counts.
+            Err(StoreError::Refused(_)) => {
+                let known = self.known_key(scope, purpose).await?;
+                known.ok_or_else(|| StoreError::corrupt("data key", "it vanished"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The data key if there is one: from memory, or else from the table and kept in memory.
+    async fn known_key(&self, scope: &TenantScope, purpose: Purpose) -> Result<Option<KeyBytes>, StoreError> {
+        if let Some(key) = self.cache.get((*scope, purpose)) {
+            return Ok(Some(key));
+        }
+        let found: Option<DataKeyRecord> = self.clients.table()?.get(&place(scope, purpose)).await?;
+        let Some(record) = found else { return Ok(None) };
+        let key = self.unseal(scope, purpose, &record).await?;
         self.cache.put((*scope, purpose), key.clone());
-        Ok(key)
+        Ok(Some(key))
     }
 
     async fn generate(

@@ -18,6 +18,10 @@ const CONFLICT_RETRIES: u32 = 5;
 /// Most keys of one `BatchGetItem`.
 const BATCH: usize = 100;
 
+/// How many items are read at once to fill a filtered page, and how many times that is done for one page.
+const READ_AT_ONCE: u32 = 400;
+const READS_PER_PAGE: usize = 5;
+
 /// The single table.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -140,6 +144,44 @@ impl Table {
         partition: &Partition,
         slice: Slice,
     ) -> Result<Listed<R>, StoreError> {
+        let Listed { items, next } = self.query(partition, slice).await?;
+        Ok(Listed { items: items.into_iter().map(|(_, record)| record).collect(), next })
+    }
+
+    /// As [`Table::list`], reading on while the filter leaves the page short. It may still be short, or even empty, and have a
+    /// next one: the filter looked at many items and found few.
+    pub async fn list_filled<R: Record>(
+        &self,
+        partition: &Partition,
+        slice: Slice,
+    ) -> Result<Listed<R>, StoreError> {
+        if slice.filter.is_none() {
+            return self.list(partition, slice).await;
+        }
+        let wanted = usize::try_from(slice.limit).unwrap_or(usize::MAX);
+        let (mut found, mut next) = (Vec::new(), slice.after.clone());
+        for _ in 0..READS_PER_PAGE {
+            let limit = READ_AT_ONCE.max(slice.limit);
+            let part = self.query(partition, Slice { limit, after: next, ..slice.clone() }).await?;
+            found.extend(part.items);
+            next = part.next;
+            if found.len() > wanted {
+                found.truncate(wanted);
+                next = found.last().map(|(sort, _)| sort.clone());
+            }
+            if found.len() == wanted || next.is_none() {
+                break;
+            }
+        }
+        Ok(Listed { items: found.into_iter().map(|(_, record)| record).collect(), next })
+    }
+
+    /// A part of a collection, each item with its sort key.
+    async fn query<R: Record>(
+        &self,
+        partition: &Partition,
+        slice: Slice,
+    ) -> Result<Listed<(String, R)>, StoreError> {
         let mut names = HashMap::from([("#pk".to_owned(), "pk".to_owned())]);
         let mut values = Item::from([(":pk".into(), AttributeValue::S(partition.as_str().into()))]);
         let mut condition = "#pk = :pk".to_owned();
@@ -172,12 +214,12 @@ impl Table {
             .send()
             .await
             .map_err(|source| StoreError::failed("Query", source))?;
-        let next = match answer.last_evaluated_key.as_ref().and_then(|key| key.get("sk")) {
-            Some(AttributeValue::S(sort)) => Some(sort.clone()),
-            _ => None,
-        };
-        let items = answer.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
-        Ok(Listed { items, next })
+        let next = answer.last_evaluated_key.as_ref().and_then(sort_key);
+        let items = answer.items.unwrap_or_default().into_iter().map(|item| {
+            let sort = sort_key(&item).ok_or_else(|| StoreError::corrupt(R::KIND, "it has no sort key"))?;
+            Ok((sort, from_item(item)?))
+        });
+        Ok(Listed { items: items.collect::<Result<_, StoreError>>()?, next })
     }
 
     /// Lists a whole collection. For collections that are small by a rule of the domain.
@@ -267,6 +309,10 @@ impl Table {
         }
         Err(StoreError::Refused(Refusal::Busy))
     }
+}
+
+fn sort_key(item: &Item) -> Option<String> {
+    item.get("sk")?.as_s().ok().cloned()
 }
 
 /// Why DynamoDB cancelled a transaction, if it did: the first condition that did not hold, or a conflict with other writes.
