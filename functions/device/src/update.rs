@@ -1,6 +1,5 @@
 //! `GET /v1/device/{app_key}/update`: what a device should run. The hot path.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -13,7 +12,6 @@ use rookery_domain::channel::{ChannelName, Offer, Serving};
 use rookery_domain::device::{AppVersion, Ask, Current, Decision, Outcome, decide};
 use rookery_domain::id::ReleaseId;
 use rookery_domain::rollout::DeviceId;
-use rookery_domain::text::ParseError;
 use rookery_domain::usage::Meter;
 use rookery_edge::{BaseUrl, Context, Document, Params, Problem};
 use rookery_store::serving;
@@ -98,26 +96,15 @@ async fn update(
     Ok(response)
 }
 
-/// What is asked, of which channel. A parameter that is there and empty counts as absent: clients fill in templates.
+/// What is asked, of which channel. Clients fill in templates, so a parameter may be there and empty.
 fn question(mut params: Params) -> Result<(ChannelName, Ask), Problem> {
-    let channel = filled(&mut params, "channel");
-    let device = filled(&mut params, "device_id");
-    let current = filled(&mut params, "current");
-    let app_version = filled(&mut params, "app_version");
-    let platform = filled(&mut params, "platform");
+    let channel = params.take_filled("channel");
+    let device = params.take_filled("device_id");
+    let current = params.take_filled("current");
+    let app_version = params.take_filled("app_version");
+    let platform = params.take_filled("platform");
     params.finish()?;
     Ok((channel.unwrap_or_default(), Ask { platform, device, current, app_version }))
-}
-
-fn filled<T: FromStr<Err = ParseError>>(params: &mut Params, name: &str) -> Option<T> {
-    let text = params.take_text(name).filter(|text| !text.is_empty())?;
-    match text.parse() {
-        Ok(value) => Some(value),
-        Err(fault) => {
-            params.fault(name, fault.to_string());
-            None
-        }
-    }
 }
 
 /// Who else may be given the answer, and for how long: no longer than this function itself keeps what it rests on.

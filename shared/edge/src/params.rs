@@ -53,13 +53,17 @@ impl Params {
     /// Takes a parameter as a value that parses itself. Absent and faulty are both `None`; the fault is told at the end.
     pub fn take<T: FromStr<Err = ParseError>>(&mut self, name: &str) -> Option<T> {
         let text = self.take_text(name)?;
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.fault(name, fault.to_string());
-                None
-            }
-        }
+        self.parse(name, &text)
+    }
+
+    /// As [`Params::take`], where a parameter that is there and empty counts as absent.
+    pub fn take_filled<T: FromStr<Err = ParseError>>(&mut self, name: &str) -> Option<T> {
+        let text = self.take_text(name).filter(|text| !text.is_empty())?;
+        self.parse(name, &text)
+    }
+
+    fn parse<T: FromStr<Err = ParseError>>(&mut self, name: &str, text: &str) -> Option<T> {
+        text.parse().map_err(|fault: ParseError| self.fault(name, fault.to_string())).ok()
     }
 
     /// Takes a parameter as it is. Given twice, it is a fault.
