@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
 
+pub mod described;
 pub mod fuzz;
 pub mod ids;
 pub mod released_app;

@@ -20,6 +20,8 @@ use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::described::assert_headers;
+
 /// The name of the table in every world.
 pub const TABLE: &str = "rookery";
 
@@ -183,8 +185,10 @@ impl World {
 
     /// Sends a request.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.expect("routers answer");
         let (parts, body) = response.into_parts();
+        assert_headers(&method, &path, parts.status, &parts.headers);
         let bytes = body.collect().await.expect("a body").to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Reply { status: parts.status, headers: parts.headers, body, bytes }

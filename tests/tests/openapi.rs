@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use http::Method;
+use rookery_tests::fuzz::{Operation, operations};
 use rookery_tests::world::openapi;
 
 /// Set to write the document instead of comparing it.
@@ -54,5 +56,42 @@ fn every_reference_of_the_document_leads_somewhere() {
     let text = api.to_string();
     for reference in text.split("\"#/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(api.pointer(&format!("/{reference}")).is_some(), "#/{reference} leads nowhere");
+    }
+}
+
+#[test]
+fn every_post_but_that_of_devices_takes_an_idempotency_key() {
+    let api = serde_json::to_value(openapi()).unwrap();
+    let posts: Vec<_> =
+        operations(&api).into_iter().filter(|operation| operation.method == Method::POST).collect();
+    let takes_key = |operation: &Operation| {
+        let parameters = operation.description["parameters"].as_array().into_iter().flatten();
+        parameters
+            .filter(|parameter| parameter["name"] == "Idempotency-Key" && parameter["in"] == "header")
+            .count()
+            == 1
+    };
+    let without: Vec<&str> =
+        posts.iter().filter(|post| !takes_key(post)).map(|post| post.path.as_str()).collect();
+    assert_eq!(without, ["/v1/device/{app_key}/reports"]);
+}
+
+#[test]
+fn answers_name_their_headers() {
+    let api = serde_json::to_value(openapi()).unwrap();
+    let described = |method: &str, path: &str, status: &str| -> Vec<&str> {
+        let headers = &api["paths"][path][method]["responses"][status]["headers"];
+        headers.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+    };
+    assert_eq!(described("post", "/v1/apps", "201"), ["ETag", "Location"]);
+    assert_eq!(described("patch", "/v1/apps/{app}", "200"), ["ETag"]);
+    assert_eq!(described("get", "/v1/apps/{app}/releases/{release}", "200"), ["ETag"]);
+    assert_eq!(described("delete", "/v1/apps/{app}", "204"), [""; 0]);
+    assert_eq!(described("get", "/v1/apps", "200"), [""; 0], "a list has no version");
+    assert_eq!(described("post", "/v1/signup", "201"), ["Location"]);
+    assert_eq!(described("post", "/v1/signup", "429"), ["Retry-After"]);
+    for operation in operations(&api) {
+        let unavailable = &operation.description["responses"]["503"];
+        assert!(unavailable["headers"]["Retry-After"].is_object(), "{} {}", operation.method, operation.path);
     }
 }

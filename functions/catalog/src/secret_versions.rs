@@ -61,7 +61,7 @@ async fn list(
     params(("app" = AppId, Path), ("secret" = SecretId, Path), ("If-Match" = Option<String>, Header)),
     request_body = NewVersion,
     responses(
-        (status = 201, description = "The new version.", body = body::SecretVersion),
+        (status = 201, description = "The new version.", body = body::SecretVersion, headers(("ETag" = String, description = "The version of the secret, for `If-Match`."))),
         (status = 404, description = "There is no such secret.", body = Document, content_type = "application/problem+json"),
         (status = 409, description = "Somebody else changed it at the same time.", body = Document, content_type = "application/problem+json"),
         (status = 412, description = "It has another version.", body = Document, content_type = "application/problem+json"),

@@ -46,7 +46,10 @@ pub fn router() -> OpenApiRouter<Context> {
     security(()),
     params(("app_key" = AppKey, Path), ("package" = PackageId, Path)),
     responses(
-        (status = 200, description = "The manifest in canonical form (RFC 8785). It never changes.", body = Object, content_type = "application/json"),
+        (status = 200, description = "The manifest in canonical form (RFC 8785). It never changes.", body = Object, content_type = "application/json", headers(
+            ("ETag" = String, description = "The SHA-256 of the manifest."),
+            ("rookery-signature" = String, description = "The signature, as a dictionary of structured fields (RFC 9651)."),
+        )),
         (status = 404, description = "There is no such package, or it was never released. The body is empty."),
         (status = 503, description = "The manifest cannot be read now.", body = Document, content_type = "application/problem+json"),
     )

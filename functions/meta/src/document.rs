@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use rookery_domain::device::{AppVersion, Current};
 use rookery_domain::moment::Moment;
 use rookery_edge::Document;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
+    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr,
+    Required, Response, ResponseBuilder, Schema,
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
@@ -21,7 +24,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
         .version("1")
         .description(Some(
             "Over-the-air releases from your own AWS account. Errors are problem documents (RFC 9457); lists are paged \
-             with `limit` and `cursor`; every POST accepts an `Idempotency-Key`.",
+             with `limit` and `cursor`; every POST but that of devices accepts an `Idempotency-Key`.",
         ))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
@@ -44,11 +47,84 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     api.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for (path, item) in &mut api.paths.paths {
         let has_ids = path.contains('{');
+        if let Some(post) = item.post.as_mut().filter(|post| !is_of_devices(post)) {
+            accept_key(post);
+        }
         for operation in operations(item) {
             complete(operation, has_ids);
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response {
+                    add_headers(components, status, response);
+                }
+            }
         }
     }
     api
+}
+
+/// What devices send may come twice and changes nothing then, so that no key is needed.
+fn is_of_devices(operation: &Operation) -> bool {
+    operation.tags.iter().flatten().any(|tag| tag == "devices")
+}
+
+fn accept_key(post: &mut Operation) {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]+$"))
+        .build();
+    let parameter = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Chosen by the caller. The same request with the same key, within 24 hours, is carried out once and answered again.",
+        ))
+        .schema(Some(key));
+    post.parameters.get_or_insert_default().push(RefOr::T(parameter.build()));
+}
+
+/// The headers of an answer that follow from its status, and from whether it shows one resource.
+fn add_headers(components: &Components, status: &str, response: &mut Response) {
+    let mut add = |name: &str, of: Type, description: &str| {
+        response.headers.entry(name.to_owned()).or_insert_with(|| {
+            let schema = ObjectBuilder::new().schema_type(of).build();
+            RefOr::T(HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build())
+        });
+    };
+    if status == "201" {
+        add("Location", Type::String, "The path of what was made.");
+    }
+    if matches!(status, "429" | "503") {
+        add("Retry-After", Type::Integer, "When to come again, in seconds.");
+    }
+    if matches!(status, "200" | "201") && shows_resource(components, response.content.values()) {
+        add("ETag", Type::String, "The version of what is shown, for `If-Match`.");
+    }
+}
+
+/// Whether the answer is one resource with an id of its own, not a list or a part of one.
+fn shows_resource<'a>(
+    components: &Components,
+    mut contents: impl Iterator<Item = &'a RefOr<Content>>,
+) -> bool {
+    contents.any(|content| match content {
+        RefOr::T(content) => content.schema.as_ref().is_some_and(|schema| has_id(components, schema)),
+        RefOr::Ref(_) => false,
+    })
+}
+
+fn has_id(components: &Components, schema: &RefOr<Schema>) -> bool {
+    match schema {
+        RefOr::Ref(reference) => {
+            let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+            components.schemas.get(name).is_some_and(|schema| has_id(components, schema))
+        }
+        RefOr::T(Schema::Object(object)) => object.properties.contains_key("id"),
+        RefOr::T(Schema::AllOf(parts)) => parts.items.iter().any(|part| has_id(components, part)),
+        RefOr::T(_) => false,
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -73,7 +149,7 @@ fn complete(operation: &mut Operation, has_ids: bool) {
         common.insert("400", "A parameter or header is malformed; `errors` names every fault.");
     }
     if operation.request_body.is_some() {
-        common.insert("400", "The body is not JSON.");
+        common.insert("400", "The body is not JSON, or a header is malformed; `errors` names every fault.");
         common.insert("409", "The state of things does not allow it.");
         common.insert("413", "The body is too large.");
         common.insert("415", "The content type is not `application/json`.");
