@@ -68,7 +68,12 @@ async fn validate(project: &Project) -> Result<()> {
 
 /// One run of the test runner for everything, so that its last line is the verdict on everything.
 async fn tests(project: &Project, stack: Option<&Path>) -> Result<()> {
-    let mut nextest = Cmd::cargo().directory(project.root()).args(["nextest", "run", "--workspace"]);
+    // End-to-end tests mostly wait for queues and caches, so that two processors have time for four.
+    let at_a_time = std::thread::available_parallelism().map_or(4, |processors| processors.get().max(4));
+    let mut nextest = Cmd::cargo()
+        .directory(project.root())
+        .args(["nextest", "run", "--workspace", "--test-threads"])
+        .arg(at_a_time.to_string());
     nextest = match stack {
         Some(stack) => nextest.env("ROOKERY_STACK", stack),
         None => nextest.without_env("ROOKERY_STACK").args(["--filterset", "not binary(/^e2e/)"]),
