@@ -16,7 +16,7 @@ use rookery_domain::package::{ContentType, FileSize, Manifest, ManifestFile};
 use rookery_domain::usage::Meter;
 use rookery_edge::{Context, Document, Problem};
 use rookery_store::TenantScope;
-use rookery_store::object::Objects;
+use rookery_store::download;
 use rookery_store::serving::{self, SignedManifest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -124,8 +124,7 @@ impl Memory {
         let now = context.now();
         let load = async {
             let scope = TenantScope::of_served(tenant);
-            let objects = Objects::new(context.clients())?;
-            let url = objects.presign_download(&scope, key.1, content_type, URL_GOOD_FOR, now).await?;
+            let url = download::presign(context.settings(), &scope, key.1, content_type, URL_GOOD_FOR, now)?;
             HeaderValue::from_str(&url).map(Some).map_err(Problem::internal)
         };
         let url = self.urls.get(&key, Good::For(HANDED_OUT_FOR), now, load).await?;

@@ -11,7 +11,7 @@ use rookery_domain::channel::ServedApp;
 use rookery_domain::fault::Faults;
 use rookery_domain::report::{self, Delivery, Report};
 use rookery_domain::usage::Meter;
-use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts};
+use rookery_edge::{Answer, Context, Document, Json, Problem, RequestFacts};
 use rookery_store::{Variable, queue, serving};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -72,13 +72,13 @@ async fn report(
     Path(app_key): Path<String>,
     facts: RequestFacts,
     request: Request,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     let Ok(app_key) = app_key.parse() else { return Ok(unknown()) };
-    let app = known(&context, &memory, app_key).await.map_err(IntoResponse::into_response)?;
-    let Some(app) = app else { return Ok(unknown()) };
-    let reports = read(&context, request).await?;
-    let answer = take(&context, &app, facts, reports).await;
-    answer.map(IntoResponse::into_response).map_err(IntoResponse::into_response)
+    let Some(app) = known(&context, &memory, app_key).await? else { return Ok(unknown()) };
+    // Read by hand, because an app that does not exist is answered first, with an empty body. Counting reports twice changes
+    // nothing, so an idempotency key needs no notice.
+    let Json(Reports { reports }) = Json::<Reports, BODY_BYTES>::from_request(request, &context).await?;
+    Ok(take(&context, &app, facts, reports).await?.into_response())
 }
 
 async fn known(
@@ -88,14 +88,6 @@ async fn known(
 ) -> Result<Option<Arc<ServedApp>>, Problem> {
     let load = async { Ok(serving::glance_app(context.table()?, app_key).await?.map(Arc::new)) };
     memory.get(&app_key, Good::For(kept_for(context)), context.now(), load).await
-}
-
-/// Reads the reports. Counting them twice changes nothing, so no answer has to be remembered for an idempotency key, and this
-/// function needs no right to write to the table.
-async fn read(context: &Context, mut request: Request) -> Result<Vec<Report>, Response> {
-    request.headers_mut().remove("idempotency-key");
-    let body = Body::<Reports, BODY_BYTES>::from_request(request, context).await?;
-    Ok(body.value.reports)
 }
 
 async fn take(

@@ -1,7 +1,11 @@
 //! Reading a body: size, content type, JSON, and every fault in it; and the idempotency key that came with it.
+//!
+//! [`Body`] answers a repeated request again, for which it has to read the table and to open what is sealed. [`Json`] only
+//! reads, and a function that uses nothing else links none of that.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use deserr::Deserr;
 use http::header;
 use http::request::Parts;
@@ -25,6 +29,14 @@ pub struct Body<T, const LIMIT: usize = 65_536> {
     pub idempotency: Option<Idempotency>,
 }
 
+/// A JSON body as [`Body`] reads it, of a request that may be carried out twice without harm: its idempotency key, if it brought
+/// one, is not looked at.
+#[derive(Debug)]
+pub struct Json<T, const LIMIT: usize = 65_536>(
+    /// What the body says.
+    pub T,
+);
+
 /// A request that its sender may send again, and wants carried out once.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
@@ -46,10 +58,7 @@ where
     type Rejection = Response;
 
     async fn from_request(request: Request, context: &Context) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        let bytes = axum::body::to_bytes(body, LIMIT)
-            .await
-            .map_err(|_| Problem::TooLarge { limit: LIMIT }.into_response())?;
+        let (parts, bytes) = whole(request, LIMIT).await.map_err(IntoResponse::into_response)?;
         let json = parse(&parts, &bytes).map_err(IntoResponse::into_response)?;
         let idempotency = idempotency(&parts, &bytes).map_err(IntoResponse::into_response)?;
         if let Some(known) = &idempotency
@@ -57,9 +66,31 @@ where
         {
             return Err(answer.into_response());
         }
-        let value = deserr::deserialize(json).map_err(|faults| Problem::Invalid(faults).into_response())?;
+        let value = typed(json).map_err(IntoResponse::into_response)?;
         Ok(Self { value, idempotency })
     }
+}
+
+impl<T, const LIMIT: usize> FromRequest<Context> for Json<T, LIMIT>
+where
+    T: Deserr<Faults>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Context) -> Result<Self, Problem> {
+        let (parts, bytes) = whole(request, LIMIT).await?;
+        typed(parse(&parts, &bytes)?).map(Self)
+    }
+}
+
+async fn whole(request: Request, limit: usize) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| Problem::TooLarge { limit })?;
+    Ok((parts, bytes))
+}
+
+fn typed<T: Deserr<Faults>>(json: Value) -> Result<T, Problem> {
+    deserr::deserialize(json).map_err(Problem::Invalid)
 }
 
 fn parse(parts: &Parts, bytes: &[u8]) -> Result<Value, Problem> {

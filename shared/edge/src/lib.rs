@@ -22,7 +22,7 @@ pub use access::{Reach, Scope};
 pub use answer::{Answer, IfMatch};
 pub use auth::{Caller, Principal};
 pub use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-pub use body::{Body, Empty, Idempotency, Located};
+pub use body::{Body, Empty, Idempotency, Json, Located};
 pub use commit::deciding;
 pub use context::{Context, Fill, Sources};
 pub use meter::Meter;

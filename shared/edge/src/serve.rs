@@ -14,6 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::request::chain;
 use crate::{Context, Meter, Problem, Sources, finish, telemetry};
 
+/// A call of the SDK makes hundreds of small allocations, which cost the system's allocator more.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One function: what its `Handler` is called, which variables it needs, and what it does.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {

@@ -13,6 +13,7 @@ pub mod bus;
 pub mod channel;
 pub mod clients;
 pub mod credential;
+pub mod download;
 pub mod file;
 pub mod group;
 pub mod history;

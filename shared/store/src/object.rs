@@ -3,6 +3,8 @@
 //! An upload is signed for its exact length and SHA-256, so that S3 itself refuses other bytes. It carries the tag
 //! `state=pending` until a package accepts the file; the bucket's lifecycle removes what is abandoned. It is signed with
 //! `If-None-Match: *` as well: an upload that comes late must not put the tag back on a file that a package already needs.
+//!
+//! How the files are downloaded is in [`crate::download`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -16,7 +18,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
-use rookery_domain::package::{ContentType, FileSize, Upload};
+use rookery_domain::package::{FileSize, Upload};
 
 use crate::{Clients, StoreError, TenantScope, Variable};
 
@@ -100,35 +102,6 @@ impl<'a> Objects<'a> {
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             expires_at: now + UPLOAD_GOOD_FOR,
         })
-    }
-
-    /// Presigns the download of a file, which S3 then serves as immutable, and as this type instead of the one that it was
-    /// uploaded as. Makes no request.
-    pub async fn presign_download(
-        &self,
-        scope: &TenantScope,
-        file: Sha256,
-        content_type: Option<&ContentType>,
-        good_for: Duration,
-        now: Timestamp,
-    ) -> Result<String, StoreError> {
-        let unsigned = |source| StoreError::corrupt("presigned download", source);
-        let terms = PresigningConfig::builder()
-            .start_time(SystemTime::from(now))
-            .expires_in(good_for)
-            .build()
-            .map_err(|source| unsigned(source.to_string()))?;
-        let request = self
-            .client
-            .get_object()
-            .bucket(self.bucket)
-            .key(key(scope, file))
-            .set_response_content_type(content_type.map(ToString::to_string))
-            .response_cache_control("private, max-age=31536000, immutable")
-            .presigned(terms)
-            .await
-            .map_err(|source| StoreError::corrupt("presigned download", source))?;
-        Ok(request.uri().to_owned())
     }
 
     /// Which of these files S3 holds, with their sizes. Counts only what S3 itself found to have this SHA-256.
