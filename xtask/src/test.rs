@@ -28,10 +28,12 @@ pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
     )
     .await?;
     if fast {
+        examples(project).await?;
         return tests(project, None).await;
     }
     validate(project).await?;
     let local = Local::start(project, None, Build::FunctionsAndTests).await?;
+    examples(project).await?;
     let result = tests(project, Some(&local.write_description()?)).await;
     local.stop().await?;
     result
@@ -44,6 +46,11 @@ async fn check(project: &Project, name: &str, arguments: &[&str], remedy: &str) 
     }
     phase.done();
     Ok(())
+}
+
+/// The examples in the documentation of the code, those included that must not compile.
+async fn examples(project: &Project) -> Result<()> {
+    check(project, "Examples", &["test", "--quiet", "--doc", "--workspace"], "see the failures above").await
 }
 
 /// The templates as SAM and the CloudFormation linter see them.

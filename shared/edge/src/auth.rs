@@ -16,7 +16,7 @@ use rookery_domain::key::{Credential, KeyOwner, Scopes, Token};
 use rookery_domain::node::NodeState;
 use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
-use rookery_store::{Settings, TenantScope, Transaction, Variable};
+use rookery_store::{Settings, TenantScope, Transaction, Variable, guard};
 
 use crate::request::{Known, RequestFacts};
 use crate::{Context, Problem};
@@ -119,6 +119,7 @@ impl FromRequestParts<Context> for Caller {
         let known = context.credentials().look_up(context, token.id).await?;
         let Presented { scope, key, credential } =
             credential::check(&token, known.as_ref()).ok_or(Problem::Unauthenticated)?;
+        guard::bind(&scope);
         let holder = match credential.owner {
             KeyOwner::User(user) => Holder::User(user),
             KeyOwner::Node(_) => Holder::Key(key),

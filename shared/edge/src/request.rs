@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lambda_http::request::RequestContext;
 use rookery_domain::event::Origin;
 use rookery_domain::id::RequestId;
-use rookery_store::Variable;
+use rookery_store::{Variable, guard};
 use tracing::Instrument as _;
 
 use crate::{Caller, Context, Problem};
@@ -107,7 +107,8 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |matched| matched.as_str().to_owned());
     let span = tracing::info_span!("request", request.id = %facts.request_id);
-    let response = next.run(Request::from_parts(parts, body)).instrument(span.clone()).await;
+    let answer = next.run(Request::from_parts(parts, body)).instrument(span.clone());
+    let response = guard::within(answer).await;
     span.in_scope(|| {
         let response = documented(response, &path, &facts.request_id);
         let caller = known.0.get();

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use aws_types::SdkConfig;
 
+use crate::guard::Guard;
 use crate::settings::{Settings, Variable};
 use crate::{StoreError, Table, aws};
 
@@ -45,7 +46,10 @@ impl Clients {
     /// The table.
     pub fn table(&self) -> Result<&Table, StoreError> {
         let name = self.settings.needed(Variable::Table)?;
-        Ok(self.table.get_or_init(|| Table::new(aws_sdk_dynamodb::Client::new(self.config()), name)))
+        Ok(self.table.get_or_init(|| {
+            let config = aws_sdk_dynamodb::config::Builder::from(self.config()).interceptor(Guard).build();
+            Table::new(aws_sdk_dynamodb::Client::from_conf(config), name)
+        }))
     }
 
     /// S3.

@@ -8,6 +8,38 @@ use rookery_domain::id::TenantId;
 use rookery_domain::key::Credential;
 
 /// The right to touch the items of one tenant. There is no way to make one from an id that a caller sent.
+///
+/// A key of a tenant's item is made from its scope:
+///
+/// ```
+/// # use rookery_store::{Key, TenantScope};
+/// # fn key(scope: &TenantScope) -> Key {
+/// scope.partition(&["app"]).item("app_01h455vb4pex5vsknk084sn02q")
+/// # }
+/// ```
+///
+/// and in no other way. Neither a partition nor a key nor a scope can be put together from texts:
+///
+/// ```compile_fail,E0423
+/// # use rookery_store::Partition;
+/// # fn partition() -> Partition {
+/// Partition("ten_01h455vb4pex5vsknk084sn02q#app".to_owned())
+/// # }
+/// ```
+///
+/// ```compile_fail,E0451
+/// # use rookery_store::Key;
+/// # fn key() -> Key {
+/// Key { partition: "ten_01h455vb4pex5vsknk084sn02q#app".to_owned(), sort: "app_01h455vb4pex5vsknk084sn02q".to_owned() }
+/// # }
+/// ```
+///
+/// ```compile_fail,E0423
+/// # use rookery_store::TenantScope;
+/// # fn scope(sent: rookery_domain::id::TenantId) -> TenantScope {
+/// TenantScope(sent)
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TenantScope(TenantId);
 

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod download;
 pub mod file;
 pub mod group;
+pub mod guard;
 pub mod history;
 pub mod idempotency;
 mod key;
@@ -109,7 +110,7 @@ impl StoreError {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let ours = source.code().is_some_and(|code| OUR_FAULT.contains(&code));
+        let ours = source.code().is_some_and(|code| OUR_FAULT.contains(&code)) || is_trespass(&source);
         let source = Box::new(source);
         if ours { Self::Rejected { operation, source } } else { Self::Unavailable { operation, source } }
     }
@@ -127,6 +128,11 @@ impl StoreError {
     ) -> Self {
         Self::Corrupt { what, source: source.into() }
     }
+}
+
+/// Whether the guard between tenants stopped a request.
+fn is_trespass(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<guard::Trespass>())
 }
 
 #[cfg(test)]
