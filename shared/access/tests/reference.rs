@@ -61,12 +61,13 @@ fn condition() -> impl Strategy<Value = Condition> {
     let window = (prop::collection::btree_set(0_usize..7, 1..4), 0_u16..1440, 0_u16..1441);
     (prop::option::of(1_u32..20), ranges, prop::option::of(window)).prop_map(|(minutes, ranges, window)| {
         let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60).parse().unwrap();
+        let clock =
+            |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60).parse().expect("a time");
         Condition {
             second_factor_within_minutes: minutes,
-            addresses: ranges.iter().map(|range| range.parse().unwrap()).collect(),
+            addresses: ranges.iter().map(|range| range.parse().expect("a range")).collect(),
             window: window.map(|(chosen, from, to)| Window {
-                days: chosen.into_iter().map(|day| days[day].parse().unwrap()).collect(),
+                days: chosen.into_iter().map(|day| days[day].parse().expect("a day")).collect(),
                 from: clock(from),
                 to: clock(to),
             }),
@@ -170,7 +171,7 @@ impl World {
             direct: self.member_of.iter().map(|number| group(*number)).collect(),
             above: above.filter_map(|(at, parent)| Some((group(at), group((*parent)?)))).collect(),
         };
-        let moment = |second: i64| jiff::Timestamp::from_second(second).unwrap();
+        let moment = |second: i64| jiff::Timestamp::from_second(second).expect("a time");
         let all = self.bindings.iter().enumerate();
         // What is given to groups that the user is not in is not read either: it must not matter if it is.
         let grants = all.map(|(at, given)| {
@@ -187,7 +188,7 @@ impl World {
         });
         let own: BTreeSet<Permission> = self.role.iter().map(|at| Permission::ALL[*at]).collect();
         let roles = BTreeMap::from([(RoleId::from_uuid(bits(6)), own)]);
-        Rights::new(Principal::User(user), membership, grants.collect(), roles).unwrap()
+        Rights::new(Principal::User(user), membership, grants.collect(), roles).expect("rights")
     }
 }
 

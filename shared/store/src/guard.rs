@@ -15,7 +15,9 @@ use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -120,7 +122,7 @@ fn partitions(input: &Input) -> Option<Named<'_>> {
     }
     if let Some(batch) = input.downcast_ref::<BatchGetItemInput>() {
         let tables = batch.request_items().into_iter().flat_map(HashMap::values);
-        return Some(tables.flat_map(|table| table.keys()).map(|key| of(Some(key))).collect());
+        return Some(tables.flat_map(KeysAndAttributes::keys).map(|key| of(Some(key))).collect());
     }
     if let Some(put) = input.downcast_ref::<PutItemInput>() {
         return Some(vec![of(put.item())]);
@@ -138,9 +140,9 @@ fn of(item: Option<&Item>) -> Option<&AttributeValue> {
 /// A query names its partition in a condition of the one form that [`crate::Table`] writes.
 fn of_query(query: &QueryInput) -> Option<Named<'_>> {
     let condition = query.key_condition_expression()?;
-    let names = query.expression_attribute_names()?;
+    let columns = query.expression_attribute_names()?;
     let plain = condition == "#pk = :pk" || condition.starts_with("#pk = :pk AND #sk ");
-    if !plain || names.get("#pk").map(String::as_str) != Some("pk") || query.index_name().is_some() {
+    if !plain || columns.get("#pk").map(String::as_str) != Some("pk") || query.index_name().is_some() {
         return None;
     }
     let mut named = vec![query.expression_attribute_values()?.get(":pk")];
@@ -151,10 +153,10 @@ fn of_query(query: &QueryInput) -> Option<Named<'_>> {
 }
 
 fn of_write(item: &TransactWriteItem) -> Option<&AttributeValue> {
-    let put = item.put().map(|put| put.item());
-    let update = || item.update().map(|update| update.key());
-    let delete = || item.delete().map(|delete| delete.key());
-    let check = || item.condition_check().map(|check| check.key());
+    let put = item.put().map(Put::item);
+    let update = || item.update().map(Update::key);
+    let delete = || item.delete().map(Delete::key);
+    let check = || item.condition_check().map(ConditionCheck::key);
     of(put.or_else(update).or_else(delete).or_else(check))
 }
 
@@ -162,7 +164,6 @@ fn of_write(item: &TransactWriteItem) -> Option<&AttributeValue> {
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::operation::scan::ScanInput;
-    use aws_sdk_dynamodb::types::{ConditionCheck, Delete, KeysAndAttributes, Put, Update};
 
     const OWN: &str = "ten_01h455vb4pex5vsknk084sn02q";
 

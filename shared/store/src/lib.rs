@@ -132,7 +132,8 @@ impl StoreError {
 
 /// Whether the guard between tenants stopped a request.
 fn is_trespass(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<guard::Trespass>())
+    std::iter::successors(Some(error), |error| error.source())
+        .any(<dyn std::error::Error>::is::<guard::Trespass>)
 }
 
 #[cfg(test)]

@@ -220,15 +220,12 @@ pub async fn lineage(
         }
         let Some(parent) = node.parent else { return Ok(Some(lineage)) };
         lineage.above.push(parent);
-        match look(table, scope, parent, &mut read, known).await? {
-            Some(found) => (at, node) = (parent, found),
+        let Some(found) = look(table, scope, parent, &mut read, known).await? else {
             // Something that keeps nothing from being deleted outlived what it stood below. Its way up is what it was then.
-            None => {
-                let rest = node.above.iter().copied().skip_while(|above| *above != parent).skip(1);
-                lineage.above.extend(rest);
-                return Ok(Some(lineage));
-            }
-        }
+            lineage.above.extend(node.above.iter().copied().skip_while(|above| *above != parent).skip(1));
+            return Ok(Some(lineage));
+        };
+        (at, node) = (parent, found);
     }
 }
 

@@ -214,7 +214,9 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
     }
     for chunk in keys.chunks(TOGETHER) {
         let mut transaction = Transaction::new();
-        chunk.iter().for_each(|key| transaction.remove(key));
+        for key in chunk {
+            transaction.remove(key);
+        }
         transactions.push(transaction);
     }
     for transaction in &transactions {
