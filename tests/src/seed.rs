@@ -9,7 +9,7 @@ use rookery_domain::properties::Metadata;
 use rookery_domain::secret::Secret;
 use rookery_store::app::StoredSigningKey;
 use rookery_store::seal::Sealed;
-use rookery_store::{Table, TenantScope, Transaction, app, channel, file, package, secret, tenant};
+use rookery_store::{Table, TenantScope, Transaction, app, channel, file, package, project, secret};
 use serde_json::json;
 
 use crate::world::{Actor, World};
@@ -28,7 +28,7 @@ impl World {
     /// An application for iOS and Android.
     pub async fn seed_app(&self, owner: &Actor, name: &str) -> App {
         let scope = self.scope(owner);
-        let project = tenant::default_project(self.table(), &scope).await.expect("a read");
+        let home = project::default(self.table(), &scope).await.expect("a read");
         let (id, now) = (self.context().new_id(), self.context().now());
         let public = SigningKey {
             id: "0123456789abcdef".to_owned(),
@@ -39,7 +39,7 @@ impl World {
         };
         let app = App {
             id,
-            ancestors: project.expect("a project").ancestors,
+            ancestors: home.expect("a project").ancestors,
             name: name.parse().expect("a name"),
             platforms: vec!["ios".parse().expect("a platform"), "android".parse().expect("a platform")],
             app_key: AppKey::from_random(u128::from_be_bytes(self.context().random())),

@@ -38,20 +38,13 @@ impl AppPatch {
     /// What is to be changed; every fault where something is not as it may be.
     fn check(self) -> Result<(Option<Name>, Option<Vec<Platform>>), Faults> {
         let mut faults = Faults::default();
-        let name = required(self.name, "/name", &mut faults);
-        let platforms = required(self.platforms, "/platforms", &mut faults);
+        let name = self.name.required("/name", &mut faults);
+        let platforms = self.platforms.required("/platforms", &mut faults);
         let platforms = platforms.and_then(|list| {
             app::platforms(list).map_err(|fault| faults.push("/platforms", fault.to_string())).ok()
         });
         faults.into_result().map(|()| (name, platforms))
     }
-}
-
-fn required<T>(patch: Patch<T>, pointer: &str, faults: &mut Faults) -> Option<T> {
-    if matches!(patch, Patch::Clear) {
-        faults.push(pointer, "is null; an app cannot be without it");
-    }
-    patch.apply(None)
 }
 
 /// Read an application with its public keys.

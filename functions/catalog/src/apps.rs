@@ -7,12 +7,12 @@ use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::id::ProjectId;
 use rookery_domain::permission::right;
+use rookery_domain::project::Project;
 use rookery_domain::quota::{Exceeded, Holder, Quota, Standing};
-use rookery_domain::signup::Project;
 use rookery_domain::text::Name;
 use rookery_domain::usage::Meter;
 use rookery_edge::{Answer, Body, Context, Document, Located as _, Page, Params, Problem, Reach};
-use rookery_store::{TenantScope, Transaction, channel, quota, signing, tenant, usage};
+use rookery_store::{TenantScope, Transaction, channel, project, quota, signing, usage};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,7 +31,7 @@ pub struct NewApp {
     name: Name,
     /// Where it runs: 1 to 16 platforms.
     platforms: Vec<Platform>,
-    /// The project that it belongs to; the tenant's default project, unless given.
+    /// The project that it belongs to, at whatever depth; the tenant's oldest, unless given.
     #[deserr(default)]
     project_id: Option<ProjectId>,
 }
@@ -80,7 +80,7 @@ async fn create(
     Body { value, idempotency }: Body<NewApp>,
 ) -> Result<Answer, Problem> {
     let platforms = app::platforms(value.platforms).at("/platforms")?;
-    let project = project(&context, &reach.tenant, value.project_id).await?;
+    let project = home(&context, &reach.tenant, value.project_id).await?;
     let scope = reach.at(&context, project.id).await?;
     within_checks(&context, &scope.tenant).await?;
     let (id, now) = (context.new_id(), context.now());
@@ -124,18 +124,11 @@ async fn within_checks(context: &Context, scope: &TenantScope) -> Result<(), Pro
 }
 
 /// The project that an application is made in.
-async fn project(
-    context: &Context,
-    scope: &TenantScope,
-    wanted: Option<ProjectId>,
-) -> Result<Project, Problem> {
+async fn home(context: &Context, scope: &TenantScope, wanted: Option<ProjectId>) -> Result<Project, Problem> {
     let table = context.table()?;
-    match wanted {
-        Some(id) => tenant::find_project(table, scope, id)
-            .await?
-            .ok_or_else(|| Problem::invalid("/project_id", "is not a project of this tenant")),
-        None => tenant::default_project(table, scope)
-            .await?
-            .ok_or_else(|| Problem::internal("the tenant has no project")),
-    }
+    let (found, fault) = match wanted {
+        Some(id) => (project::find(table, scope, id).await?, "is not a project of this tenant"),
+        None => (project::default(table, scope).await?, "is missing, and the tenant has no project"),
+    };
+    found.ok_or_else(|| Problem::invalid("/project_id", fault))
 }

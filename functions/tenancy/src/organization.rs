@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use deserr::Deserr;
 use rookery_domain::event::{Resource, changes};
-use rookery_domain::fault::Faults;
+use rookery_domain::fault::{Faults, Patch};
 use rookery_domain::id::OrganizationId;
 use rookery_domain::organization::Organization;
 use rookery_domain::permission::right;
@@ -25,7 +25,8 @@ pub fn router() -> OpenApiRouter<Context> {
 pub struct OrganizationPatch {
     /// The new name; absent keeps the old one.
     #[deserr(default)]
-    name: Option<Name>,
+    #[schema(value_type = Name, required = false)]
+    name: Patch<Name>,
 }
 
 async fn load(context: &Context, scope: &TenantScope, id: &str) -> Result<Organization, Problem> {
@@ -77,9 +78,12 @@ async fn rename(
     if_match: IfMatch,
     Body { value, .. }: Body<OrganizationPatch>,
 ) -> Result<Answer, Problem> {
+    let mut faults = Faults::default();
+    let name = value.name.required("/name", &mut faults);
+    faults.into_result().map_err(Problem::Invalid)?;
     let before = load(&context, &scope.tenant, &id).await?;
     if_match.check(before.version)?;
-    let Some(name) = value.name.filter(|name| *name != before.name) else {
+    let Some(name) = name.filter(|name| *name != before.name) else {
         let version = before.version;
         return Ok(Answer::ok(&wire::Organization::from(before))?.version(version));
     };

@@ -207,11 +207,15 @@ impl Rights {
 
     /// Whether something may be done at some place or other: enough to ask for a list, of which only what may be seen is shown.
     pub fn anywhere(&self, permission: Permission, now: Timestamp) -> bool {
-        rookery_domain::role::is_for_oneself(permission)
-            || self
-                .grants
-                .iter()
-                .any(|(_, grant)| grant.is_current(now) && self.holds(grant.role, permission))
+        rookery_domain::role::is_for_oneself(permission) || self.places(permission, now).next().is_some()
+    }
+
+    /// The places that something was given on, each with everything below it; under what conditions is left open.
+    pub fn places(&self, permission: Permission, now: Timestamp) -> impl Iterator<Item = NodeId> {
+        self.grants
+            .iter()
+            .filter(move |(_, grant)| grant.is_current(now) && self.holds(grant.role, permission))
+            .map(|(_, grant)| grant.node)
     }
 
     /// The rights that can be handed on until an instant, `None` for ever: those that neither depend on a condition nor end before.

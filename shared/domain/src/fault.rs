@@ -174,6 +174,18 @@ impl<T> Patch<T> {
             Self::Set(value) => Some(value),
         }
     }
+
+    /// The new value of something that cannot be empty, if there is one; `null` is a fault.
+    pub fn required(self, pointer: &str, faults: &mut Faults) -> Option<T> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => {
+                faults.push(pointer, "is null, and cannot be empty");
+                None
+            }
+            Self::Set(value) => Some(value),
+        }
+    }
 }
 
 impl<T: Deserr<E>, E: DeserializeError> Deserr<E> for Patch<T> {

@@ -1,5 +1,6 @@
 //! The tree that rights are given on: everything that a path names, and what it stands below.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -202,9 +203,37 @@ pub fn may_move(moved: NodeId, height: usize, from: &Lineage, to: &Lineage) -> R
     if from.organization() != to.organization() || from.workspace() != to.workspace() {
         return Err(Misplaced::Elsewhere);
     }
-    let kind = moved.kind();
+    fits(moved, height, to)
+}
+
+/// Decides whether something may be made below a place.
+pub fn may_make(made: NodeId, to: &Lineage) -> Result<(), Misplaced> {
+    fits(made, 1, to)
+}
+
+fn fits(node: NodeId, height: usize, to: &Lineage) -> Result<(), Misplaced> {
+    let kind = node.kind();
     let already = to.below().iter().filter(|node| node.kind() == kind).count();
     if already + height > DEEPEST { Err(Misplaced::TooDeep) } else { Ok(()) }
+}
+
+/// How many levels something has with all that is below it, itself included. `all` are the things of its kind, each with the one
+/// that it is directly below.
+pub fn height<I: Copy + Ord>(of: I, all: impl IntoIterator<Item = (I, Option<I>)>) -> usize {
+    let mut below: BTreeMap<I, Vec<I>> = BTreeMap::new();
+    for (id, parent) in all {
+        if let Some(parent) = parent {
+            below.entry(parent).or_default().push(id);
+        }
+    }
+    let mut levels = 0;
+    let mut level = vec![of];
+    // Taking what was met out of the map ends this even for a ring, which cannot be made.
+    while !level.is_empty() {
+        levels += 1;
+        level = level.iter().filter_map(|id| below.remove(id)).flatten().collect();
+    }
+    levels
 }
 
 #[cfg(test)]
@@ -246,6 +275,24 @@ mod tests {
         let deep = at(division(10), &[11, 12, 13, 14, 15]);
         assert_eq!(may_move(moved, 2, &from, &deep), Ok(()));
         assert_eq!(may_move(moved, 3, &from, &deep), Err(Misplaced::TooDeep));
+    }
+
+    #[test]
+    fn there_is_room_for_eight_levels() {
+        let last = at(division(10), &[11, 12, 13, 14, 15, 16]);
+        assert_eq!(may_make(division(2), &last), Ok(()));
+        let full = at(division(10), &[11, 12, 13, 14, 15, 16, 17]);
+        assert_eq!(may_make(division(2), &full), Err(Misplaced::TooDeep));
+        // What stands there already is of another kind.
+        assert_eq!(may_make(NodeId::Project(ProjectId::from_uuid(Uuid::nil())), &full), Ok(()));
+    }
+
+    #[test]
+    fn a_height_is_that_of_the_tallest_branch() {
+        let all = [(1, None), (2, Some(1)), (3, Some(1)), (4, Some(3)), (5, Some(4)), (6, None)];
+        assert_eq!([1, 2, 3, 5, 6].map(|of| height(of, all)), [4, 1, 3, 1, 1]);
+        assert_eq!(height(9, all), 1);
+        assert_eq!(height(1, [(1, Some(2)), (2, Some(1))]), 3);
     }
 
     #[test]

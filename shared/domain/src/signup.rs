@@ -3,29 +3,14 @@
 use jiff::Timestamp;
 
 use crate::app::Ancestors;
-use crate::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use crate::id::{OrganizationId, TenantId, UserId, WorkspaceId};
 use crate::organization::Organization;
+use crate::project::Project;
+use crate::tenant::{Settings, Tenant};
 use crate::text::{Email, Name, Slug};
 
 /// The name of everything that signing up makes, so that nobody has to learn the tree before the first release.
 pub const DEFAULT: &str = "default";
-
-/// A customer of the platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    /// Its id.
-    pub id: TenantId,
-    /// Its name for people.
-    pub name: Name,
-    /// Its name for URLs, unique on the platform.
-    pub slug: Slug,
-    /// Counts its changes, from 1.
-    pub version: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
 
 /// An isolated environment within an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,23 +20,6 @@ pub struct Workspace {
     /// The organization it belongs to.
     pub organization: OrganizationId,
     /// Its name, unique within the organization.
-    pub name: Name,
-    /// Counts its changes, from 1.
-    pub version: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
-
-/// A project within a workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Project {
-    /// Its id.
-    pub id: ProjectId,
-    /// What is above it, and its own id.
-    pub ancestors: Ancestors,
-    /// Its name, unique within the workspace.
     pub name: Name,
     /// Counts its changes, from 1.
     pub version: u64,
@@ -126,6 +94,7 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
             id: tree.tenant,
             name: request.tenant_name,
             slug: request.slug,
+            settings: Settings::default(),
             version: 1,
             created_at: at,
             updated_at: at,
@@ -139,14 +108,7 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
             created_at: at,
             updated_at: at,
         },
-        project: Project {
-            id: tree.project,
-            ancestors: tree,
-            name: default.clone(),
-            version: 1,
-            created_at: at,
-            updated_at: at,
-        },
+        project: Project::new(tree, None, default.clone(), at),
         owner: User {
             id: owner,
             tenant: tree.tenant,

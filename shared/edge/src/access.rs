@@ -77,6 +77,22 @@ impl<R: Right> Reach<R> {
         Ok(Scope { caller: self.caller, place, right: PhantomData })
     }
 
+    /// Refuses who holds the right neither on a place nor on anything below it: there is nothing to list for them.
+    pub async fn within(&self, context: &Context, place: impl Into<NodeId>) -> Result<(), Problem> {
+        let id = place.into();
+        let place = context.lineage(&self.caller.tenant, id).await?.ok_or(Problem::NotFound(id.kind()))?;
+        for given in self.caller.rights.places(R::PERMISSION, context.now()) {
+            if place.is_within(given) {
+                return Ok(());
+            }
+            let given = context.lineage(&self.caller.tenant, given).await?;
+            if given.is_some_and(|given| given.is_within(id)) {
+                return Ok(());
+            }
+        }
+        Err(forbid(context, &self.caller, R::PERMISSION, &self.path, DenialReason::NoBinding).await?)
+    }
+
     /// Whether the caller holds the right on a place.
     pub async fn holds_at(&self, context: &Context, place: impl Into<NodeId>) -> Result<bool, Problem> {
         let place = context.lineage(&self.caller.tenant, place.into()).await?;
@@ -107,6 +123,17 @@ impl Caller {
     /// Whether the caller may do something with a place, by its own rights and by the scopes of its key.
     pub fn may(&self, context: &Context, permission: Permission, place: &Lineage) -> Result<bool, Problem> {
         Ok(self.principal.scopes.allow(permission) && self.decision(context, permission, place)?.is_allowed())
+    }
+
+    /// Refuses what the caller may not do with a further place than the one that its route is about, and records the attempt.
+    pub async fn demand(
+        &self,
+        context: &Context,
+        permission: Permission,
+        place: &Lineage,
+        path: &str,
+    ) -> Result<(), Problem> {
+        decide(context, self, permission, place, path).await
     }
 
     /// What the caller's rights say, whatever the scopes of its key.

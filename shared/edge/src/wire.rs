@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rookery_domain::id::{KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::text::{Email, Name, Slug};
-use rookery_domain::{key, organization, signup};
+use rookery_domain::{key, organization, project, signup, tenant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,8 +25,8 @@ pub struct Tenant {
     pub updated_at: Timestamp,
 }
 
-impl From<signup::Tenant> for Tenant {
-    fn from(tenant: signup::Tenant) -> Self {
+impl From<tenant::Tenant> for Tenant {
+    fn from(tenant: tenant::Tenant) -> Self {
         Self {
             id: tenant.id,
             name: tenant.name,
@@ -103,9 +103,13 @@ impl From<signup::Workspace> for Workspace {
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
+    /// The organization of the workspace.
+    pub organization_id: OrganizationId,
     /// The workspace it belongs to.
     pub workspace_id: WorkspaceId,
-    /// Its name, unique within the workspace.
+    /// The project that it is directly below; `null` directly below the workspace.
+    pub parent_id: Option<ProjectId>,
+    /// Its name, unique among its siblings.
     pub name: Name,
     /// Counts its changes.
     pub version: u64,
@@ -115,11 +119,13 @@ pub struct Project {
     pub updated_at: Timestamp,
 }
 
-impl From<signup::Project> for Project {
-    fn from(project: signup::Project) -> Self {
+impl From<project::Project> for Project {
+    fn from(project: project::Project) -> Self {
         Self {
             id: project.id,
+            organization_id: project.ancestors.organization,
             workspace_id: project.ancestors.workspace,
+            parent_id: project.parent,
             name: project.name,
             version: project.version,
             created_at: project.created_at,

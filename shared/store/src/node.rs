@@ -25,6 +25,8 @@ pub struct Node {
     pub children: i64,
     /// How often anything was moved within it. Every move checks the tree as a whole, so two of them cannot pass each other.
     pub moves: i64,
+    /// How often anything was made in it that stands deeper than directly below. What is moved may have grown by it.
+    pub grown: i64,
 }
 
 impl Record for Node {
@@ -37,7 +39,7 @@ pub fn key(scope: &TenantScope, id: impl Into<NodeId>) -> Key {
 }
 
 fn fresh(above: Vec<NodeId>) -> Node {
-    Node { parent: above.first().copied(), above, state: NodeState::Active, children: 0, moves: 0 }
+    Node { parent: above.first().copied(), above, state: NodeState::Active, children: 0, moves: 0, grown: 0 }
 }
 
 /// Adds a place to a transaction that is made below another, counted there and so keeps it from being deleted. That place must
@@ -118,15 +120,51 @@ pub fn count(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, amo
     );
 }
 
-/// Adds a move to a transaction. `root` is the organization or workspace whose tree it is, with its `moves` as they were before
-/// the decision was made: nothing else may have moved there since.
+/// The tree of an organization or a workspace, as it was before something was decided about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    root: NodeId,
+    moves: i64,
+    grown: i64,
+}
+
+impl Shape {
+    /// Reads how the tree below a root is; `None` if there is no such root. To be read before anything else that a decision rests
+    /// on, so that what changes meanwhile is noticed.
+    pub async fn read(table: &Table, scope: &TenantScope, root: NodeId) -> Result<Option<Self>, StoreError> {
+        let found = find(table, scope, root).await?;
+        Ok(found.map(|node| Self { root, moves: node.moves, grown: node.grown }))
+    }
+}
+
+/// As [`create`], for what may stand below its like, up to a depth. Nothing may have moved in the tree since the depth was looked at.
+pub fn create_nested(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    parent: &Lineage,
+    shape: Shape,
+) -> Result<(), StoreError> {
+    if parent.node != shape.root {
+        transaction.update(
+            &key(scope, shape.root),
+            "ADD grown :one",
+            Some("moves = :known"),
+            [(":one", AttributeValue::N("1".into())), (":known", AttributeValue::N(shape.moves.to_string()))],
+            Refusal::Overtaken,
+        );
+    }
+    create(transaction, scope, id, parent)
+}
+
+/// Adds a move to a transaction. Nothing else may have moved in the tree since it was decided, and nothing grown.
 pub fn relocate(
     transaction: &mut Transaction,
     scope: &TenantScope,
     id: NodeId,
     from: NodeId,
     to: &Lineage,
-    root: (NodeId, i64),
+    shape: Shape,
 ) -> Result<(), StoreError> {
     let place = |node: NodeId| AttributeValue::S(node.to_string());
     let above = AttributeValue::L(to.below().into_iter().map(place).collect());
@@ -142,15 +180,16 @@ pub fn relocate(
     if from != to.node {
         changes.extend([(from, -1), (to.node, 1)]);
     }
-    let own = changes.iter().position(|(node, _)| *node == root.0).map(|at| changes.remove(at).1);
+    let own = changes.iter().position(|(node, _)| *node == shape.root).map(|at| changes.remove(at).1);
     transaction.update(
-        &key(scope, root.0),
+        &key(scope, shape.root),
         "ADD moves :one, children :amount",
-        Some("moves = :known"),
+        Some("moves = :known AND grown = :grown"),
         [
             (":one", AttributeValue::N("1".into())),
             (":amount", AttributeValue::N(own.unwrap_or(0).to_string())),
-            (":known", AttributeValue::N(root.1.to_string())),
+            (":known", AttributeValue::N(shape.moves.to_string())),
+            (":grown", AttributeValue::N(shape.grown.to_string())),
         ],
         Refusal::Overtaken,
     );

@@ -1,19 +1,19 @@
 //! The records of a tenant and of the tree that it is founded with.
 
 use jiff::Timestamp;
-use rookery_domain::app::Ancestors;
 use rookery_domain::binding::{Binding, Subject};
-use rookery_domain::id::{OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::id::{OrganizationId, TenantId, UserId, WorkspaceId};
 use rookery_domain::node::NodeId;
 use rookery_domain::quota::{Plan, Quota};
-use rookery_domain::signup::{Founding, Project, Tenant};
+use rookery_domain::signup::Founding;
+use rookery_domain::tenant::{Settings, Tenant};
 use rookery_domain::text::{Email, Name, Slug};
 use serde::{Deserialize, Serialize};
 
 use crate::transaction::unique;
 use crate::{
-    Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, access,
-    binding, node, organization, quota,
+    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding, node,
+    organization, project, quota,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ struct TenantRecord {
     id: TenantId,
     name: Name,
     slug: Slug,
+    #[serde(default)]
+    settings: Settings,
     version: u64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -42,20 +44,6 @@ struct WorkspaceRecord {
 
 impl Record for WorkspaceRecord {
     const KIND: &'static str = "workspace";
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ProjectRecord {
-    id: ProjectId,
-    ancestors: Ancestors,
-    name: Name,
-    version: u64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl Record for ProjectRecord {
-    const KIND: &'static str = "project";
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,10 +77,6 @@ fn tenant_key(scope: &TenantScope) -> Key {
     scope.partition(&["tenant"]).item(scope.tenant())
 }
 
-fn projects(scope: &TenantScope) -> Partition {
-    scope.partition(&["project"])
-}
-
 /// Adds everything that founding a tenant makes to a transaction. The password's hash, if there is one, stays in the
 /// owner's record and travels nowhere else.
 pub fn found(
@@ -109,15 +93,7 @@ pub fn found(
         &SlugRecord { tenant: tenant.id },
         Refusal::Taken("slug"),
     )?;
-    let record = TenantRecord {
-        id: tenant.id,
-        name: tenant.name,
-        slug: tenant.slug,
-        version: tenant.version,
-        created_at: tenant.created_at,
-        updated_at: tenant.updated_at,
-    };
-    transaction.create(&tenant_key(scope), &record, FRESH)?;
+    transaction.create(&tenant_key(scope), &TenantRecord::from(&tenant), FRESH)?;
     organization::create(transaction, scope, &first)?;
     let record = WorkspaceRecord {
         id: workspace.id,
@@ -128,7 +104,7 @@ pub fn found(
         updated_at: workspace.updated_at,
     };
     transaction.create(&scope.partition(&["workspace"]).item(workspace.id), &record, FRESH)?;
-    transaction.create(&projects(scope).item(project.id), &ProjectRecord::from(project), FRESH)?;
+    project::put_new(transaction, scope, &project)?;
     transaction.claim(&unique(scope, "user", "tenant", &owner.email.normalized()), "mail address");
     let record = UserRecord {
         id: owner.id,
@@ -167,30 +143,29 @@ fn places(founding: &Founding, ownership: &Binding) -> [(NodeId, Vec<NodeId>, i6
     ]
 }
 
-impl From<Project> for ProjectRecord {
-    fn from(project: Project) -> Self {
+impl From<&Tenant> for TenantRecord {
+    fn from(tenant: &Tenant) -> Self {
+        let tenant = tenant.clone();
         Self {
-            id: project.id,
-            ancestors: project.ancestors,
-            name: project.name,
-            version: project.version,
-            created_at: project.created_at,
-            updated_at: project.updated_at,
+            id: tenant.id,
+            name: tenant.name,
+            slug: tenant.slug,
+            settings: tenant.settings,
+            version: tenant.version,
+            created_at: tenant.created_at,
+            updated_at: tenant.updated_at,
         }
     }
 }
 
-impl From<ProjectRecord> for Project {
-    fn from(record: ProjectRecord) -> Self {
-        Self {
-            id: record.id,
-            ancestors: record.ancestors,
-            name: record.name,
-            version: record.version,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
-    }
+/// Adds a changed tenant to a transaction.
+pub fn replace(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    before: &Tenant,
+    after: &Tenant,
+) -> Result<(), StoreError> {
+    transaction.replace(&tenant_key(scope), &TenantRecord::from(after), before.version)
 }
 
 /// Reads the caller's tenant.
@@ -200,25 +175,9 @@ pub async fn find(table: &Table, scope: &TenantScope) -> Result<Option<Tenant>, 
         id: record.id,
         name: record.name,
         slug: record.slug,
+        settings: record.settings,
         version: record.version,
         created_at: record.created_at,
         updated_at: record.updated_at,
     }))
-}
-
-/// Reads a project of the tenant.
-pub async fn find_project(
-    table: &Table,
-    scope: &TenantScope,
-    id: ProjectId,
-) -> Result<Option<Project>, StoreError> {
-    let record: Option<ProjectRecord> = table.get(&projects(scope).item(id)).await?;
-    Ok(record.map(Project::from))
-}
-
-/// The project that the tenant was founded with: its oldest.
-pub async fn default_project(table: &Table, scope: &TenantScope) -> Result<Option<Project>, StoreError> {
-    let slice = Slice { limit: 1, oldest_first: true, ..Slice::default() };
-    let Listed { items, .. } = table.list::<ProjectRecord>(&projects(scope), slice).await?;
-    Ok(items.into_iter().next().map(Project::from))
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use rookery_domain::event::Event;
+use rookery_domain::hash::Sha256;
 use rookery_domain::quota::{Holder, Quota};
 
 use crate::record::{Item, Record, key_attributes, to_item};
@@ -78,6 +79,8 @@ const ABSENT: &str = "attribute_not_exists(pk)";
 const PRESENT: &str = "attribute_exists(pk)";
 const UNCHANGED: &str = "#version = :expected";
 const COUNTED: &str = "#count = :expected";
+/// Longest value that a guard holds as it is, in bytes.
+const LONGEST_GUARDED: usize = 900;
 const ABSENT_OR_OVER: &str = "attribute_not_exists(pk) OR #ttl < :now";
 
 impl Transaction {
@@ -251,9 +254,16 @@ impl Transaction {
     }
 }
 
-/// The guard of a value that is unique within a parent.
+/// The guard of a value that is unique within a parent. A value that would not fit into a sort key, of which DynamoDB takes 1024
+/// bytes, is represented by its digest: a name for people may grow to many times its length when it is normalised.
 pub fn unique(scope: &TenantScope, kind: &str, parent: &str, value: &str) -> Key {
-    scope.partition(&["unique"]).item(format_args!("{kind}#{parent}#{value}"))
+    let guards = scope.partition(&["unique"]);
+    if value.len() <= LONGEST_GUARDED {
+        guards.item(format_args!("{kind}#{parent}#{value}"))
+    } else {
+        // No value has a control character, so that none is taken for a digest.
+        guards.item(format_args!("{kind}#{parent}#\u{1}{}", Sha256::of(value.as_bytes())))
+    }
 }
 
 fn expected_version(expected: u64) -> Item {
