@@ -134,7 +134,7 @@ pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice
     let schema = &operation.description["requestBody"]["content"]["application/json"]["schema"];
     let body = (!schema.is_null()).then(|| {
         let mut body = value(api, schema, dice, 0);
-        name_known(&mut body, known, dice);
+        name_known(&mut body, &operation.path, known, dice);
         let mut bytes = body.to_string().into_bytes();
         if dice.one_in(12) {
             bytes.truncate(bytes.len() / 2 + 1);
@@ -148,9 +148,15 @@ pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice
 }
 
 /// Puts ids that exist where a body names something, most of the time.
-fn name_known(body: &mut Value, known: &Map<String, Value>, dice: &mut Dice) {
+fn name_known(body: &mut Value, path: &str, known: &Map<String, Value>, dice: &mut Dice) {
+    // What may stand below its like is moved below it, or made there.
+    let like = ["division", "project", "group"].into_iter().find(|kind| path.contains(&format!("/{kind}s")));
     for (name, field) in body.as_object_mut().into_iter().flatten() {
-        let kind = if name == "to" { "release" } else { name.trim_end_matches("_id") };
+        let kind = match name.as_str() {
+            "to" => "release",
+            "parent_id" => like.unwrap_or("parent"),
+            name => name.trim_end_matches("_id"),
+        };
         if let Some(id) = known.get(kind)
             && !dice.one_in(4)
         {

@@ -20,6 +20,8 @@ impl Ids {
         let body = json!({"package_id": package, "channel": "production", "rollout_bp": 5000});
         let release = world.post(owner, &format!("/v1/apps/{}/releases", app.id), body).await.expect(201);
         let organization = world.post(owner, "/v1/organizations", json!({"name": "Nest"})).await.expect(201);
+        let path = format!("/v1/organizations/{}/divisions", organization.text("/id"));
+        let division = world.post(owner, &path, json!({"name": "North", "code": "N"})).await.expect(201);
         let key = world.post(owner, "/v1/api-keys", json!({"name": "k", "scopes": ["*"]})).await.expect(201);
         Self(Map::from_iter([
             ("app".to_owned(), json!(app.id)),
@@ -29,6 +31,9 @@ impl Ids {
             ("secret".to_owned(), json!(secret.id)),
             ("release".to_owned(), json!(release.text("/id"))),
             ("organization".to_owned(), json!(organization.text("/id"))),
+            ("division".to_owned(), json!(division.text("/id"))),
+            ("workspace".to_owned(), json!(app.ancestors.workspace)),
+            ("project".to_owned(), json!(app.ancestors.project)),
             ("key".to_owned(), json!(key.text("/id"))),
         ]))
     }
@@ -58,7 +63,9 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
     }
     let path = operation.path.as_str();
     Some(match path.rsplit('/').next().unwrap_or_default() {
-        "organizations" => json!({"name": "Other"}),
+        "organizations" | "projects" => json!({"name": "Other"}),
+        "divisions" => json!({"name": "Other", "code": "OTHER"}),
+        "move" => json!({"parent_id": null}),
         "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
         "apps" => json!({"name": "Other", "platforms": ["web"]}),
         "uploads" => {
@@ -73,7 +80,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "channels" => json!({"name": "beta"}),
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
         "ramp" => json!({"rollout_bp": 9000}),
-        "{organization}" | "{app}" => json!({"name": "Renamed"}),
+        "{organization}" | "{division}" | "{project}" | "{app}" => json!({"name": "Renamed"}),
         _ => json!({}),
     })
 }

@@ -25,10 +25,17 @@ impl World {
         TenantScope::founding(actor.tenant.parse().expect("a tenant's id"))
     }
 
-    /// An application for iOS and Android.
+    /// An application for iOS and Android, in the project that signing up made.
     pub async fn seed_app(&self, owner: &Actor, name: &str) -> App {
+        let found = project::default(self.table(), &self.scope(owner)).await.expect("a read");
+        self.seed_app_in(owner, name, &found.expect("a project").id.to_string()).await
+    }
+
+    /// As [`World::seed_app`], in another project.
+    pub async fn seed_app_in(&self, owner: &Actor, name: &str, project: &str) -> App {
         let scope = self.scope(owner);
-        let home = project::default(self.table(), &scope).await.expect("a read");
+        let id = project.parse().expect("a project's id");
+        let home = project::find(self.table(), &scope, id).await.expect("a read");
         let (id, now) = (self.context().new_id(), self.context().now());
         let public = SigningKey {
             id: "0123456789abcdef".to_owned(),
