@@ -1,127 +1,12 @@
-//! The tree of a tenant: divisions of an organization, projects of a workspace, and the tenant itself.
+//! Divisions: the tree of an organization.
 
 use http::Method;
-use rookery_domain::binding::{Grant, Subject};
-use rookery_domain::id::UserId;
-use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
 use rookery_domain::node::{DEEPEST, NodeId};
-use rookery_domain::role::{Predefined, RoleRef};
-use rookery_store::access::{self, Access};
-use rookery_store::history::{EventRecord, key_of};
-use rookery_store::{Transaction, credential, node, project};
-use rookery_tests::world::{Actor, Reply, World};
+use rookery_domain::role::Predefined;
+use rookery_store::node;
+use rookery_tests::place::{Place, names};
+use rookery_tests::world::{Actor, TABLE, World};
 use serde_json::{Value, json};
-
-/// A tenant with its owner, and where divisions and projects are made in it.
-struct Place {
-    world: World,
-    owner: Actor,
-    organization: String,
-    workspace: String,
-}
-
-impl Place {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let owner = world.sign_up().await;
-        let first = project::default(world.table(), &world.scope(&owner)).await.unwrap().unwrap();
-        let (organization, workspace) =
-            (first.ancestors.organization.to_string(), first.ancestors.workspace.to_string());
-        Self { world, owner, organization, workspace }
-    }
-
-    /// Asks for a division. Its code is its name.
-    async fn ask_division(&self, who: &Actor, name: &str, parent: Option<&str>) -> Reply {
-        let path = format!("/v1/organizations/{}/divisions", self.organization);
-        self.world.post(who, &path, json!({"name": name, "code": name, "parent_id": parent})).await
-    }
-
-    async fn division(&self, name: &str, parent: Option<&str>) -> String {
-        self.ask_division(&self.owner, name, parent).await.expect(201).text("/id")
-    }
-
-    /// Divisions below each other, the first below `parent`.
-    async fn chain(&self, names: &[&str], parent: Option<&str>) -> Vec<String> {
-        let mut ids: Vec<String> = Vec::new();
-        for name in names {
-            let id = self.division(name, ids.last().map(String::as_str).or(parent)).await;
-            ids.push(id);
-        }
-        ids
-    }
-
-    async fn move_division(&self, who: &Actor, id: &str, parent: Option<&str>) -> Reply {
-        let path = format!("/v1/divisions/{id}/move");
-        self.world.post(who, &path, json!({"parent_id": parent})).await
-    }
-
-    async fn ask_project(&self, name: &str, parent: Option<&str>) -> Reply {
-        let path = format!("/v1/workspaces/{}/projects", self.workspace);
-        self.world.post(&self.owner, &path, json!({"name": name, "parent_id": parent})).await
-    }
-
-    async fn move_project(&self, id: &str, parent: Option<&str>) -> Reply {
-        let path = format!("/v1/projects/{id}/move");
-        self.world.post(&self.owner, &path, json!({"parent_id": parent})).await
-    }
-
-    async fn parent_of(&self, division: &str) -> Value {
-        let read = self.world.get(&self.owner, &format!("/v1/divisions/{division}")).await.expect(200);
-        read.body["parent_id"].clone()
-    }
-
-    /// The actions and outcomes of what happened to something.
-    async fn history(&self, id: &str) -> Vec<String> {
-        let mut actions = Vec::new();
-        for version in 1.. {
-            let key = key_of(&self.world.scope(&self.owner), id, version);
-            let Some(record) = self.world.table().get::<EventRecord>(&key).await.unwrap() else { break };
-            actions.push(record.action);
-        }
-        actions
-    }
-
-    /// A person with a personal key and these roles, and nothing else.
-    async fn person(&self, roles: &[(Predefined, &str)]) -> Actor {
-        let (scope, context) = (self.world.scope(&self.owner), self.world.context());
-        let user: UserId = context.new_id();
-        let grants = roles.iter().map(|(role, node)| Grant {
-            binding: context.new_id(),
-            role: RoleRef::Predefined(*role),
-            node: node.parse().unwrap(),
-            starts_at: None,
-            expires_at: None,
-            condition: None,
-        });
-        let access = Access { grants: grants.collect(), ..Access::default() };
-        let token = Token::new(context.new_id(), context.random());
-        let key = ApiKey {
-            id: token.id,
-            tenant: scope.tenant(),
-            owner: KeyOwner::User(user),
-            name: "personal".parse().unwrap(),
-            scopes: Scopes::All,
-            expires_at: None,
-            revoked_at: None,
-            version: 1,
-            created_at: context.now(),
-            updated_at: context.now(),
-        };
-        let home: NodeId = self.organization.parse().unwrap();
-        let home = context.lineage(&scope, home).await.unwrap().unwrap();
-        let mut transaction = Transaction::new();
-        access::create(&mut transaction, &scope, Subject::User(user), &access).unwrap();
-        node::create(&mut transaction, &scope, user, &home).unwrap();
-        credential::create(&mut transaction, &scope, &key, token.digest()).unwrap();
-        node::attach(&mut transaction, &scope, key.id, &home).unwrap();
-        self.world.table().commit(&transaction).await.unwrap();
-        Actor { token: Some(token.reveal()), tenant: self.owner.tenant.clone() }
-    }
-}
-
-fn names(list: &Reply) -> Vec<&str> {
-    list.body["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
-}
 
 #[tokio::test]
 async fn a_division_is_made_changed_and_deleted() {
@@ -436,6 +321,39 @@ async fn an_admin_of_a_division_rules_there_and_neither_beside_nor_above() {
 }
 
 #[tokio::test]
+async fn a_move_that_is_refused_is_on_record() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let memory = dynoxide::Database::memory().unwrap();
+    let database = tokio::spawn(dynoxide::server::serve_on(listener, memory));
+    let place = Place::in_world(World::over(&endpoint, &[]).await).await;
+    let (own, beside) = (place.division("own", None).await, place.division("beside", None).await);
+    let admin = place.person(&[(Predefined::Admin, &own)]).await;
+    let inner = place.ask_division(&admin, "inner", Some(&own)).await.expect(201).text("/id");
+    place.move_division(&admin, &inner, Some(&beside)).await.expect(403);
+
+    // A denied attempt is a history of its own, under an id that nobody is told.
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12())
+        .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+        .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(&endpoint)
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let all = client.scan().table_name(TABLE).send().await.unwrap();
+    let details = all.items().iter().filter_map(|item| item.get("detail")?.as_s().ok());
+    let events = details.map(|detail| serde_json::from_str::<Value>(detail).unwrap());
+    let denied: Vec<Value> = events.filter(|event| event["outcome"] == "denied").collect();
+    assert_eq!(denied.len(), 1, "{denied:?}");
+    assert_eq!(
+        (&denied[0]["action"], &denied[0]["reason"]),
+        (&json!("division.create"), &json!("no_binding"))
+    );
+    assert_eq!(denied[0]["resource"]["id"], json!(inner));
+    database.abort();
+}
+
+#[tokio::test]
 async fn a_move_that_is_sent_again_is_answered_again() {
     let place = Place::new().await;
     let (world, owner) = (&place.world, &place.owner);
@@ -447,139 +365,4 @@ async fn a_move_that_is_sent_again_is_answered_again() {
     let again = world.call_with(owner, Method::POST, &path, Some(&body), &headers).await.expect(200);
     assert_eq!(first.body, again.body);
     assert!(place.parent_of(&a).await.is_null());
-}
-
-#[tokio::test]
-async fn projects_nest_move_and_hold_apps() {
-    let place = Place::new().await;
-    let (world, owner) = (&place.world, &place.owner);
-    let outer = place.ask_project("Games", None).await.expect(201);
-    assert_eq!(outer.body["workspace_id"], json!(place.workspace));
-    let outer = outer.text("/id");
-    place.ask_project("games", None).await.expect(409);
-    let inner = place.ask_project("Games", Some(&outer)).await.expect(201).text("/id");
-    let path = format!("/v1/projects/{inner}");
-    // Signing up made a project that has its name like any other.
-    place.ask_project("default", None).await.expect(409);
-
-    let app = world.seed_app_in(owner, "Chess", &inner).await;
-    assert_eq!(app.ancestors.project.to_string(), inner);
-    assert_eq!(world.delete(owner, &path).await.expect(409).problem(), "not-empty");
-    assert_eq!(
-        world.delete(owner, &format!("/v1/projects/{outer}")).await.expect(409).problem(),
-        "not-empty"
-    );
-    assert_eq!(place.move_project(&outer, Some(&inner)).await.expect(422).pointers(), ["/parent_id"]);
-    place.move_project(&inner, None).await.expect(409);
-    world.patch(owner, &path, json!({"name": "Board games"})).await.expect(200);
-    let moved = place.move_project(&inner, None).await.expect(200);
-    assert!(moved.body["parent_id"].is_null());
-    // Rights reach the app on the way that it has now.
-    let (in_inner, in_outer) = (
-        place.person(&[(Predefined::Viewer, &inner)]).await,
-        place.person(&[(Predefined::Viewer, &outer)]).await,
-    );
-    world.wait(20);
-    world.get(&in_inner, &format!("/v1/apps/{}", app.id)).await.expect(200);
-    world.get(&in_outer, &format!("/v1/apps/{}", app.id)).await.expect(403);
-    let list = format!("/v1/workspaces/{}/projects", place.workspace);
-    assert_eq!(names(&world.get(&in_inner, &list).await.expect(200)), ["Board games"]);
-    assert_eq!(names(&world.get(owner, &list).await.expect(200)), ["Board games", "Games", "default"]);
-
-    world.delete(owner, &format!("/v1/apps/{}", app.id)).await.expect(204);
-    world.delete(owner, &path).await.expect(204);
-    world.delete(owner, &format!("/v1/projects/{outer}")).await.expect(204);
-    let history = ["project.create", "project.update", "project.move", "project.delete"];
-    assert_eq!(place.history(&inner).await, history);
-}
-
-#[tokio::test]
-async fn two_moves_of_projects_at_once_make_no_ring() {
-    let place = Place::new().await;
-    let a = place.ask_project("a", None).await.expect(201).text("/id");
-    let b = place.ask_project("b", None).await.expect(201).text("/id");
-    let (left, right) = tokio::join!(place.move_project(&a, Some(&b)), place.move_project(&b, Some(&a)));
-    let done = [&left, &right].iter().filter(|reply| reply.status == 200).count();
-    assert_eq!(done, 1, "{} and {}", left.body, right.body);
-}
-
-#[tokio::test]
-async fn projects_nest_eight_deep_within_one_workspace() {
-    let place = Place::new().await;
-    let mut above: Option<String> = None;
-    for level in 1..=DEEPEST {
-        let made = place.ask_project(&format!("p{level}"), above.as_deref()).await.expect(201);
-        above = Some(made.text("/id"));
-    }
-    let ninth = place.ask_project("p9", above.as_deref()).await.expect(422);
-    assert_eq!(ninth.pointers(), ["/parent_id"]);
-    let division = place.division("d", None).await;
-    let foreign = Place::new().await.ask_project("p", None).await.expect(201).text("/id");
-    for wrong in [division.as_str(), &foreign, &place.workspace, "prj_01h455vb4pex5vsknk084sn02q"] {
-        assert_eq!(place.ask_project("p", Some(wrong)).await.expect(422).pointers(), ["/parent_id"]);
-        let moved = place.move_project(above.as_deref().unwrap(), Some(wrong)).await.expect(422);
-        assert_eq!(moved.pointers(), ["/parent_id"]);
-    }
-}
-
-#[tokio::test]
-async fn without_any_project_an_app_needs_one_named() {
-    let place = Place::new().await;
-    let (world, owner) = (&place.world, &place.owner);
-    let list = world.get(owner, &format!("/v1/workspaces/{}/projects", place.workspace)).await.expect(200);
-    world.delete(owner, &format!("/v1/projects/{}", list.text("/items/0/id"))).await.expect(204);
-    let reply = world.post(owner, "/v1/apps", json!({"name": "x", "platforms": ["web"]})).await.expect(422);
-    assert_eq!(reply.pointers(), ["/project_id"]);
-}
-
-#[tokio::test]
-async fn a_tenant_is_renamed_and_set_up_by_its_owner() {
-    let place = Place::new().await;
-    let (world, owner) = (&place.world, &place.owner);
-    let read = world.get(owner, "/v1/tenant").await.expect(200);
-    assert_eq!(read.body["id"], json!(owner.tenant));
-    assert_eq!(read.body["settings"], json!({"security_contact": null, "require_second_factor": false}));
-
-    let body = json!({"name": "Colony", "settings": {"security_contact": "security@example.com"}});
-    let changed = world.patch(owner, "/v1/tenant", body).await.expect(200);
-    assert_eq!(
-        (changed.text("/name").as_str(), &changed.headers["etag"]),
-        ("Colony", &"\"2\"".parse().unwrap())
-    );
-    let settings = json!({"require_second_factor": true});
-    let settings = world.patch(owner, "/v1/tenant/settings", settings).await.expect(200);
-    let expected = json!({"security_contact": "security@example.com", "require_second_factor": true});
-    assert_eq!((&settings.body, &settings.headers["etag"]), (&expected, &"\"3\"".parse().unwrap()));
-    assert_eq!(world.get(owner, "/v1/tenant/settings").await.expect(200).body, expected);
-    let tenant =
-        world.patch(owner, "/v1/tenant", json!({"settings": {"security_contact": null}})).await.expect(200);
-    assert_eq!(tenant.body["settings"], json!({"security_contact": null, "require_second_factor": true}));
-    assert_eq!(world.get(owner, "/v1/whoami").await.expect(200).text("/tenant/name"), "Colony");
-    let headers = [("if-match", "\"3\"")];
-    let body = json!({"name": "Late"});
-    world.call_with(owner, Method::PATCH, "/v1/tenant", Some(&body), &headers).await.expect(412);
-    assert_eq!(place.history(&owner.tenant).await.len(), 4, "signing up and three changes");
-
-    for (body, pointers) in [
-        (json!({"name": null, "settings": null}), vec!["/name", "/settings"]),
-        (
-            json!({"settings": {"security_contact": "nobody", "require_second_factor": "yes"}}),
-            vec!["/settings/security_contact", "/settings/require_second_factor"],
-        ),
-        (json!({"settings": {"require_second_factor": null}}), vec!["/settings/require_second_factor"]),
-        (json!({"slug": "other"}), vec!["/slug"]),
-        (json!({"settings": {"colour": "red"}}), vec!["/settings/colour"]),
-    ] {
-        let mut found = world.patch(owner, "/v1/tenant", body).await.expect(422).pointers();
-        found.sort_by_key(|pointer| pointers.iter().position(|known| known == pointer));
-        assert_eq!(found, pointers);
-    }
-    let admin = place.person(&[(Predefined::Admin, &owner.tenant)]).await;
-    let nobody = place.person(&[(Predefined::Admin, &place.organization)]).await;
-    for path in ["/v1/tenant", "/v1/tenant/settings"] {
-        world.get(&Actor::anonymous(), path).await.expect(401);
-        world.get(&admin, path).await.expect(200);
-        world.patch(&admin, path, json!({})).await.expect(403);
-        world.get(&nobody, path).await.expect(403);
-    }
 }

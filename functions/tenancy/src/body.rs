@@ -1,9 +1,9 @@
 //! Representations of what stands in the tree.
 
 use jiff::Timestamp;
-use rookery_domain::division::{self, Code};
+use rookery_domain::division::{self, DivisionCode};
 use rookery_domain::id::{DivisionId, OrganizationId};
-use rookery_domain::tenant::{self, Settings};
+use rookery_domain::tenant::{self, TenantSettings};
 use rookery_domain::text::Name;
 use rookery_edge::wire;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct Division {
     /// Its name, unique among its siblings.
     pub name: Name,
     /// Its code, unique within the organization, whatever its case.
-    pub code: Code,
+    pub code: DivisionCode,
     /// Counts its changes.
     pub version: u64,
     /// When it was made.
@@ -52,7 +52,7 @@ pub struct OwnTenant {
     #[serde(flatten)]
     pub tenant: wire::Tenant,
     /// What it chose for itself.
-    pub settings: Settings,
+    pub settings: TenantSettings,
 }
 
 impl From<tenant::Tenant> for OwnTenant {

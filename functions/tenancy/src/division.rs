@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::division::{Code, Division};
+use rookery_domain::division::{Division, DivisionCode};
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::{Faults, Patch};
 use rookery_domain::id::DivisionId;
@@ -29,12 +29,12 @@ pub struct DivisionPatch {
     #[schema(value_type = Name, required = false)]
     name: Patch<Name>,
     #[deserr(default)]
-    #[schema(value_type = Code, required = false)]
-    code: Patch<Code>,
+    #[schema(value_type = DivisionCode, required = false)]
+    code: Patch<DivisionCode>,
 }
 
 impl DivisionPatch {
-    fn check(self) -> Result<(Option<Name>, Option<Code>), Problem> {
+    fn check(self) -> Result<(Option<Name>, Option<DivisionCode>), Problem> {
         let mut faults = Faults::default();
         let name = self.name.required("/name", &mut faults);
         let code = self.code.required("/code", &mut faults);

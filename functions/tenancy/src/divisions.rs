@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::division::{Code, Division};
+use rookery_domain::division::{Division, DivisionCode};
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::id::{DivisionId, OrganizationId};
@@ -29,7 +29,7 @@ pub struct NewDivision {
     /// Its name, unique among its siblings.
     name: Name,
     /// Its code, unique within the organization, whatever its case.
-    code: Code,
+    code: DivisionCode,
     /// The division that it is to be directly below; directly below the organization, unless given.
     #[deserr(default)]
     parent_id: Option<DivisionId>,

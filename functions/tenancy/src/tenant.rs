@@ -28,14 +28,14 @@ pub struct TenantPatch {
     #[schema(value_type = Name, required = false)]
     name: Patch<Name>,
     #[deserr(default)]
-    #[schema(value_type = SettingsPatch, required = false)]
-    settings: Patch<SettingsPatch>,
+    #[schema(value_type = TenantSettingsPatch, required = false)]
+    settings: Patch<TenantSettingsPatch>,
 }
 
 /// What may be changed of a tenant's settings. What is absent stays as it is.
 #[derive(Debug, Default, Deserr, ToSchema)]
 #[deserr(error = Faults, deny_unknown_fields)]
-pub struct SettingsPatch {
+pub struct TenantSettingsPatch {
     /// Whom those who operate the platform write to about security; `null` for nobody.
     #[deserr(default)]
     #[schema(value_type = Option<Email>, required = false)]
@@ -64,7 +64,7 @@ impl TenantPatch {
     }
 }
 
-impl SettingsPatch {
+impl TenantSettingsPatch {
     /// The change of the settings alone.
     pub(crate) fn check(self) -> Result<Change, Problem> {
         let mut faults = Faults::default();

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use rookery_domain::permission::right;
-use rookery_domain::tenant::{Settings, Tenant};
+use rookery_domain::tenant::{Tenant, TenantSettings};
 use rookery_edge::{Answer, Body, Context, Document, IfMatch, Problem, Scope};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::tenant::{SettingsPatch, change, load};
+use crate::tenant::{TenantSettingsPatch, change, load};
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -24,7 +24,7 @@ fn answered(tenant: Tenant) -> Result<Answer, Problem> {
     path = "/v1/tenant/settings",
     operation_id = "read_tenant_settings",
     tag = "tenancy",
-    responses((status = 200, description = "The settings.", body = Settings))
+    responses((status = 200, description = "The settings.", body = TenantSettings))
 )]
 async fn read(State(context): State<Context>, scope: Scope<right::TenantRead>) -> Result<Answer, Problem> {
     answered(load(&context, &scope.tenant).await?)
@@ -39,9 +39,9 @@ async fn read(State(context): State<Context>, scope: Scope<right::TenantRead>) -
     operation_id = "update_tenant_settings",
     tag = "tenancy",
     params(("If-Match" = Option<String>, Header)),
-    request_body = SettingsPatch,
+    request_body = TenantSettingsPatch,
     responses(
-        (status = 200, description = "The settings as they are now.", body = Settings),
+        (status = 200, description = "The settings as they are now.", body = TenantSettings),
         (status = 412, description = "The tenant has another version.", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
     )
@@ -50,7 +50,7 @@ async fn update(
     State(context): State<Context>,
     scope: Scope<right::TenantUpdate>,
     if_match: IfMatch,
-    Body { value, .. }: Body<SettingsPatch>,
+    Body { value, .. }: Body<TenantSettingsPatch>,
 ) -> Result<Answer, Problem> {
     change(&context, &scope, if_match, value.check()?, answered).await
 }

@@ -15,16 +15,16 @@ pub const CODE_LENGTH: usize = 32;
 /// What an organization's own books call a division: 1 to 32 of `A-Z`, `a-z`, `0-9`, `-` and `_`. Kept as it was written, and
 /// compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(String);
+pub struct DivisionCode(String);
 
-impl Code {
+impl DivisionCode {
     /// The form that uniqueness is decided on.
     pub fn normalized(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 }
 
-impl FromStr for Code {
+impl FromStr for DivisionCode {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
@@ -37,13 +37,13 @@ impl FromStr for Code {
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for DivisionCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-crate::text::text_type!(Code, format = "^[A-Za-z0-9_-]{1,32}$");
+crate::text::text_type!(DivisionCode, format = "^[A-Za-z0-9_-]{1,32}$");
 
 /// A division.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct Division {
     /// Its name, unique among its siblings.
     pub name: Name,
     /// Its code, unique within the organization.
-    pub code: Code,
+    pub code: DivisionCode,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was made.
@@ -76,7 +76,7 @@ impl Division {
 
     /// The division with another name or code; `None` keeps.
     #[must_use]
-    pub fn changed(&self, name: Option<Name>, code: Option<Code>, at: Timestamp) -> Self {
+    pub fn changed(&self, name: Option<Name>, code: Option<DivisionCode>, at: Timestamp) -> Self {
         let mut division = self.clone();
         division.name = name.unwrap_or(division.name);
         division.code = code.unwrap_or(division.code);
@@ -100,21 +100,22 @@ mod tests {
     #[test]
     fn codes_are_short_and_plain() {
         for code in ["A", "r-d_7", "0", &"x".repeat(32)] {
-            assert_eq!(code.parse::<Code>().unwrap().to_string(), code);
+            assert_eq!(code.parse::<DivisionCode>().unwrap().to_string(), code);
         }
         for code in
             ["", " ", "a b", "ä", "a#b", "a/b", "a.b", "a\n", "١", &"x".repeat(33), &"x".repeat(10_000)]
         {
-            assert!(code.parse::<Code>().is_err(), "{code:?} was accepted");
+            assert!(code.parse::<DivisionCode>().is_err(), "{code:?} was accepted");
         }
-        let (left, right): (Code, Code) = ("Sales".parse().unwrap(), "sALES".parse().unwrap());
+        let (left, right): (DivisionCode, DivisionCode) =
+            ("Sales".parse().unwrap(), "sALES".parse().unwrap());
         assert_eq!(left.normalized(), right.normalized());
     }
 
     proptest! {
         #[test]
         fn parsing_never_panics(text in "\\PC{0,40}") {
-            if let Ok(code) = text.parse::<Code>() {
+            if let Ok(code) = text.parse::<DivisionCode>() {
                 prop_assert_eq!(code.to_string(), text);
             }
         }

@@ -6,7 +6,7 @@ use crate::app::Ancestors;
 use crate::id::{OrganizationId, TenantId, UserId, WorkspaceId};
 use crate::organization::Organization;
 use crate::project::Project;
-use crate::tenant::{Settings, Tenant};
+use crate::tenant::{Tenant, TenantSettings};
 use crate::text::{Email, Name, Slug};
 
 /// The name of everything that signing up makes, so that nobody has to learn the tree before the first release.
@@ -94,7 +94,7 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
             id: tree.tenant,
             name: request.tenant_name,
             slug: request.slug,
-            settings: Settings::default(),
+            settings: TenantSettings::default(),
             version: 1,
             created_at: at,
             updated_at: at,

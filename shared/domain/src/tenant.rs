@@ -17,7 +17,7 @@ pub struct Tenant {
     /// Its name for URLs, unique on the platform.
     pub slug: Slug,
     /// What it chose for itself.
-    pub settings: Settings,
+    pub settings: TenantSettings,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was made.
@@ -29,7 +29,7 @@ pub struct Tenant {
 /// What a tenant chooses for itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
-pub struct Settings {
+pub struct TenantSettings {
     /// Whom those who operate the platform write to when something about security concerns the tenant. Best the address of a
     /// team: what it was stays in the audit trail.
     pub security_contact: Option<Email>,
@@ -37,7 +37,7 @@ pub struct Settings {
     pub require_second_factor: bool,
 }
 
-impl Settings {
+impl TenantSettings {
     /// The settings after a change. What no value was given for stays.
     #[must_use]
     pub fn changed(&self, security_contact: Patch<Email>, require_second_factor: Option<bool>) -> Self {
@@ -51,7 +51,7 @@ impl Settings {
 impl Tenant {
     /// The tenant under another name and with other settings; a name of `None` keeps.
     #[must_use]
-    pub fn changed(&self, name: Option<Name>, settings: Settings, at: Timestamp) -> Self {
+    pub fn changed(&self, name: Option<Name>, settings: TenantSettings, at: Timestamp) -> Self {
         let mut tenant = self.clone();
         tenant.name = name.unwrap_or(tenant.name);
         tenant.settings = settings;
@@ -68,10 +68,10 @@ mod tests {
     #[test]
     fn what_is_not_mentioned_stays() {
         let contact: Email = "security@example.com".parse().unwrap();
-        let set = Settings::default().changed(Patch::Set(contact.clone()), None);
-        assert_eq!(set, Settings { security_contact: Some(contact), require_second_factor: false });
+        let set = TenantSettings::default().changed(Patch::Set(contact.clone()), None);
+        assert_eq!(set, TenantSettings { security_contact: Some(contact), require_second_factor: false });
         let both = set.changed(Patch::Keep, Some(true));
-        assert_eq!(both, Settings { require_second_factor: true, ..set });
+        assert_eq!(both, TenantSettings { require_second_factor: true, ..set });
         assert_eq!(both.changed(Patch::Clear, None).security_contact, None);
     }
 }

@@ -1,7 +1,7 @@
 //! The records of divisions, with their places in the tree.
 
 use jiff::Timestamp;
-use rookery_domain::division::{Code, Division};
+use rookery_domain::division::{Division, DivisionCode};
 use rookery_domain::id::{DivisionId, OrganizationId, TenantId};
 use rookery_domain::node::Lineage;
 use rookery_domain::text::Name;
@@ -19,7 +19,7 @@ struct DivisionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<DivisionId>,
     name: Name,
-    code: Code,
+    code: DivisionCode,
     version: u64,
     created_at: Timestamp,
     updated_at: Timestamp,

@@ -6,7 +6,7 @@ use rookery_domain::id::{OrganizationId, TenantId, UserId, WorkspaceId};
 use rookery_domain::node::NodeId;
 use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::Founding;
-use rookery_domain::tenant::{Settings, Tenant};
+use rookery_domain::tenant::{Tenant, TenantSettings};
 use rookery_domain::text::{Email, Name, Slug};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ struct TenantRecord {
     name: Name,
     slug: Slug,
     #[serde(default)]
-    settings: Settings,
+    settings: TenantSettings,
     version: u64,
     created_at: Timestamp,
     updated_at: Timestamp,
