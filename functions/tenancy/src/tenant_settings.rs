@@ -24,7 +24,7 @@ fn answered(tenant: Tenant) -> Result<Answer, Problem> {
     path = "/v1/tenant/settings",
     operation_id = "read_tenant_settings",
     tag = "tenancy",
-    responses((status = 200, description = "The settings.", body = TenantSettings))
+    responses((status = 200, description = "The settings.", body = TenantSettings, headers(("ETag" = String, description = "The version of the tenant, for `If-Match`."))))
 )]
 async fn read(State(context): State<Context>, scope: Scope<right::TenantRead>) -> Result<Answer, Problem> {
     answered(load(&context, &scope.tenant).await?)
@@ -41,7 +41,7 @@ async fn read(State(context): State<Context>, scope: Scope<right::TenantRead>) -
     params(("If-Match" = Option<String>, Header)),
     request_body = TenantSettingsPatch,
     responses(
-        (status = 200, description = "The settings as they are now.", body = TenantSettings),
+        (status = 200, description = "The settings as they are now.", body = TenantSettings, headers(("ETag" = String, description = "The version of the tenant, for `If-Match`."))),
         (status = 412, description = "The tenant has another version.", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "The input is invalid.", body = Document, content_type = "application/problem+json"),
     )

@@ -167,3 +167,38 @@ pub async fn parents(
     let all: Vec<ProjectRecord> = table.list_all(&collection(scope, workspace)).await?;
     Ok(all.into_iter().map(|record| (record.id, record.parent)).collect())
 }
+
+/// Writes what projects of the release before the tree lack: their copies, and the guards of their names.
+pub(crate) async fn complete(table: &Table, scope: &TenantScope) -> Result<u64, StoreError> {
+    let projects: Vec<ProjectRecord> = table.list_all(&all(scope)).await?;
+    let mut changed = 0;
+    for record in projects {
+        let project = Project::from(record);
+        let mut transaction = Transaction::new();
+        transaction.claim(&guard(scope, &project), "name");
+        transaction.put(&copy(scope, &project), &ProjectRecord::from(&project))?;
+        match table.commit(&transaction).await {
+            Ok(()) => changed += 2,
+            // Both were written before this was stopped.
+            Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(changed)
+}
+
+/// What [`complete`] wrote, and [`put_new`] since.
+pub(crate) struct Completion {
+    pub(crate) keys: Vec<Key>,
+    /// Whether any project stands below another, which the release before does not know.
+    pub(crate) nested: bool,
+}
+
+/// Reads what a tenant's projects have that those of the release before the tree lack.
+pub(crate) async fn completion(table: &Table, scope: &TenantScope) -> Result<Completion, StoreError> {
+    let projects: Vec<ProjectRecord> = table.list_all(&all(scope)).await?;
+    let nested = projects.iter().any(|project| project.parent.is_some());
+    let projects = projects.into_iter().map(Project::from);
+    let keys = projects.flat_map(|project| [copy(scope, &project), guard(scope, &project)]).collect();
+    Ok(Completion { keys, nested })
+}

@@ -13,7 +13,7 @@ use rookery_domain::id::{TenantId, UserId};
 use rookery_domain::node::NodeId;
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_store::migration::{self, ALL, Direction, MigrationError};
-use rookery_store::{TenantScope, access, node};
+use rookery_store::{Slice, TenantScope, access, node, project};
 
 /// The last characters of the ids of a tenant's things.
 fn id(prefix: &str, tenant: u32, number: u32) -> String {
@@ -59,7 +59,14 @@ async fn found(platform: &Platform, number: u32) -> TenantScope {
     put(platform, within("organization"), &organization, "organization", &attributes).await;
     let attributes = [("id", text(&workspace)), ("organization", text(&organization))];
     put(platform, within("workspace"), &workspace, "workspace", &attributes).await;
-    let attributes = [("id", text(&project)), ("ancestors", ancestors.clone())];
+    let attributes = [
+        ("id", text(&project)),
+        ("ancestors", ancestors.clone()),
+        ("name", text("default")),
+        ("version", count("1")),
+        ("created_at", created.clone()),
+        ("updated_at", created.clone()),
+    ];
     put(platform, within("project"), &project, "project", &attributes).await;
     put(platform, within("app"), &app, "app", &[("id", text(&app)), ("ancestors", ancestors)]).await;
     let attributes = [("packages", count("2")), ("secrets", count("1"))];
@@ -104,6 +111,12 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
     assert_eq!(given.grants[0].1.role, RoleRef::Predefined(Predefined::Owner));
     assert_eq!(access::owners(table, &scope).await.unwrap().users, [user].into());
 
+    let workspace = id("ws", 1, 1).parse().unwrap();
+    let listed = async || {
+        project::list(table, &scope, workspace, Slice { limit: 10, ..Slice::default() }).await.unwrap().items
+    };
+    assert_eq!(listed().await.len(), 1);
+
     let again =
         migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| panic!("again")).await.unwrap();
     assert_eq!(again, up);
@@ -111,6 +124,7 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
     let down = migration::run(table, *tree, Direction::Down, 10_000, now, |_, _| {}).await.unwrap();
     assert!(down.done && down.direction == Direction::Down);
     assert_eq!(children(&platform, &scope, &id("ten", 1, 1)).await, None);
+    assert!(listed().await.is_empty());
     assert!(access::given(table, &scope, Subject::User(user)).await.unwrap().is_none());
     let up = migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
     assert_eq!(

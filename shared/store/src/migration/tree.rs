@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::MigrationError;
 use crate::node::{self, Node};
-use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding};
+use crate::{
+    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding, project,
+};
 
 /// Most deletions of one transaction.
 const TOGETHER: usize = 50;
@@ -111,6 +113,7 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
         changed += ensure(table, scope, id, above, children).await?;
     }
     changed += own(table, scope, tenant, &users).await?;
+    changed += project::complete(table, scope).await?;
     for app in &apps {
         let mut transaction = Transaction::new();
         transaction.remove(&contents(scope, app.id));
@@ -130,7 +133,7 @@ async fn ensure(
     children: i64,
 ) -> Result<u64, StoreError> {
     let parent = above.first().copied();
-    let node = Node { parent, above, state: NodeState::Active, children, moves: 0 };
+    let node = Node { parent, above, state: NodeState::Active, children, moves: 0, grown: 0 };
     written(table.create(&node::key(scope, id), &node, Refusal::Repeated).await)
 }
 
@@ -187,8 +190,13 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
     if let Some(what) = nodes.iter().find_map(unknown) {
         return Err(MigrationError::NoWayBack { tenant: scope.tenant(), what });
     }
+    let projects = project::completion(table, scope).await?;
+    if projects.nested {
+        return Err(MigrationError::NoWayBack { tenant: scope.tenant(), what: "projects within projects" });
+    }
     // The tenant's own place goes first: from then on nobody of the tenant may do anything.
     let mut keys = vec![node::key(scope, scope.tenant())];
+    keys.extend(projects.keys);
     let mut transactions = Vec::new();
     for id in nodes.iter().filter(|id| !matches!(id, NodeId::Tenant(_))) {
         keys.push(node::key(scope, *id));
