@@ -3,8 +3,6 @@
 
 mod platform;
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use platform::{Item, NOW, Platform};
@@ -143,8 +141,14 @@ async fn a_migration_that_was_killed_goes_on_behind_the_last_tenant() {
     let table = platform.clients.table().unwrap();
     let tree = ALL[0];
     // At one write in a second it finishes a tenant, waits, and meets its end there.
-    let slow = migration::run(table, tree, Direction::Up, 1, now, |_, _| {});
-    assert!(tokio::time::timeout(Duration::from_millis(700), slow).await.is_err());
+    let (finished, mut first) = tokio::sync::mpsc::unbounded_channel();
+    let slow = migration::run(table, tree, Direction::Up, 1, now, |progress, _| {
+        finished.send(progress.tenants).unwrap();
+    });
+    tokio::select! {
+        _ = slow => panic!("it did not wait"),
+        finished = first.recv() => assert_eq!(finished, Some(1)),
+    }
     let half = migration::progress(table, tree).await.unwrap().unwrap();
     assert!(!half.done && half.tenants == 1, "{half:?}");
 
