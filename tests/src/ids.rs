@@ -23,7 +23,14 @@ impl Ids {
         let path = format!("/v1/organizations/{}/divisions", organization.text("/id"));
         let division = world.post(owner, &path, json!({"name": "North", "code": "N"})).await.expect(201);
         let key = world.post(owner, "/v1/api-keys", json!({"name": "k", "scopes": ["*"]})).await.expect(201);
+        let body = json!({"name": "Pilot", "permissions": ["app.read"]});
+        let role = world.post(owner, "/v1/roles", body).await.expect(201);
+        let bindings = world.get(owner, "/v1/bindings").await.expect(200);
         Self(Map::from_iter([
+            ("role".to_owned(), json!(role.text("/id"))),
+            ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
+            ("subject".to_owned(), json!(bindings.text("/items/0/subject_id"))),
+            ("node".to_owned(), json!(owner.tenant)),
             ("app".to_owned(), json!(app.id)),
             ("app_key".to_owned(), json!(app.app_key)),
             ("sha256".to_owned(), json!(Sha256::of(text.as_bytes()))),
@@ -76,11 +83,20 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
             json!({"version": "9.9.9", "index": "a", "files": [file], "metadata": {}})
         }
         "secrets" => json!({"name": "OTHER", "value": "v"}),
+        "roles" => json!({"name": "Other", "permissions": ["app.read"]}),
+        "bindings" => {
+            json!({"subject_id": ids.0["subject"], "role": ids.0["role"], "node_id": ids.0["organization"]})
+        }
+        "check" => json!({"checks": [{
+            "permission": "app.read", "resource_id": ids.0["app"], "principal_id": ids.0["subject"],
+        }]}),
         "versions" | "verify" => json!({"value": "v"}),
         "channels" => json!({"name": "beta"}),
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
         "ramp" => json!({"rollout_bp": 9000}),
-        "{organization}" | "{division}" | "{project}" | "{app}" => json!({"name": "Renamed"}),
+        "{organization}" | "{division}" | "{project}" | "{app}" | "{role}" | "{key}" => {
+            json!({"name": "Renamed"})
+        }
         _ => json!({}),
     })
 }

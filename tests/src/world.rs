@@ -2,17 +2,19 @@
 //!
 //! S3, KMS and the queues do not exist here. What needs them is tested against the deployed stack.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
+use lambda_http::request::RequestContext;
 use rookery_edge::{Context, Kind, Route, Sources, http_router};
 use rookery_store::{Settings, random};
 use serde_json::{Value, json};
@@ -30,6 +32,7 @@ pub fn all_routes() -> Vec<Route> {
     [
         rookery_identity::ROUTES,
         rookery_tenancy::ROUTES,
+        rookery_rights::ROUTES,
         rookery_catalog::ROUTES,
         rookery_releases::ROUTES,
         rookery_device::ROUTES,
@@ -217,6 +220,33 @@ impl World {
         self.send(request.body(body).expect("a request")).await
     }
 
+    /// As [`World::call_with`], from a network address as the gateway would have told it.
+    pub async fn call_from(
+        &self,
+        actor: &Actor,
+        address: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Reply {
+        let token = actor.token.clone().unwrap_or_default();
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(body)
+            .expect("a request");
+        let gateway = json!({
+            "http": {"method": method.as_str(), "path": path, "sourceIp": address},
+            "timeEpoch": 0,
+        });
+        let gateway = serde_json::from_value(gateway).expect("the context of a request");
+        request.extensions_mut().insert(RequestContext::ApiGatewayV2(gateway));
+        self.send(request).await
+    }
+
     /// Reads a path.
     pub async fn get(&self, actor: &Actor, path: &str) -> Reply {
         self.call_with(actor, Method::GET, path, None, &[]).await
@@ -245,6 +275,24 @@ impl World {
             .await
             .expect(201);
         Actor { token: Some(reply.text("/api_key/secret")), tenant: reply.text("/tenant/id") }
+    }
+
+    /// Everything that was recorded in the actor's tenant, as the audit trail gets it, in the order of time.
+    pub async fn events(&self, actor: &Actor) -> Vec<Value> {
+        let endpoint = self.context.settings().get(rookery_store::Variable::Endpoint).expect("an endpoint");
+        let items = database(endpoint).scan().table_name(TABLE).into_paginator().items().send();
+        let items = items.collect::<Result<Vec<_>, _>>().await.expect("a scan");
+        let text = |item: &HashMap<String, AttributeValue>, name: &str| {
+            item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+        };
+        let own = format!("{}#", actor.tenant);
+        let mut events: Vec<Value> = items
+            .iter()
+            .filter(|item| text(item, "kind") == "event" && text(item, "pk").starts_with(&own))
+            .map(|item| serde_json::from_str(&text(item, "detail")).expect("an event"))
+            .collect();
+        events.sort_by_key(|event| event["id"].as_str().unwrap_or_default().to_owned());
+        events
     }
 
     /// A key of the actor's tenant that may do just this.
@@ -287,13 +335,17 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
     Settings::read(look_up, &[]).expect("nothing is needed")
 }
 
-async fn create_table(endpoint: &str) {
+fn database(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12())
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
         .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(endpoint)
         .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+async fn create_table(endpoint: &str) {
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -304,7 +356,7 @@ async fn create_table(endpoint: &str) {
     let key = |name: &str, kind: KeyType| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
     };
-    aws_sdk_dynamodb::Client::from_conf(config)
+    database(endpoint)
         .create_table()
         .table_name(TABLE)
         .billing_mode(BillingMode::PayPerRequest)

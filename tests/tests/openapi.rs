@@ -24,6 +24,20 @@ fn the_stored_document_is_what_the_routes_make() {
 }
 
 #[test]
+fn the_stored_catalogue_is_what_the_code_makes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PERMISSIONS.md");
+    let made = rookery_rights::permissions::document();
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stored == made,
+        "docs/PERMISSIONS.md is out of date: {UPDATE}=1 cargo nextest run -p rookery-tests --test openapi"
+    );
+}
+
+#[test]
 fn every_operation_has_an_id_a_summary_and_a_tag() {
     let api = serde_json::to_value(openapi()).unwrap();
     for (path, item) in api["paths"].as_object().unwrap() {

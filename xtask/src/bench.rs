@@ -12,7 +12,7 @@ pub(crate) struct BenchArgs {
     /// One JSON object per line instead of tables.
     #[arg(long)]
     json: bool,
-    /// Only these handlers, separated by commas: `device-update,whoami`.
+    /// Only these handlers, separated by commas: `device-update,whoami`. `decision` is what deciding about rights costs by itself.
     #[arg(long, value_name = "HANDLER")]
     only: Option<String>,
     /// Write the figures into docs/operations/performance.md.
@@ -29,7 +29,46 @@ pub(crate) struct BenchArgs {
     rounds: Option<u32>,
 }
 
+/// The name of the measurement that is of no function.
+const DECISION: &str = "decision";
+
 pub(crate) async fn run(project: &Project, args: BenchArgs) -> Result<()> {
+    let only: Option<Vec<&str>> = args.only.as_deref().map(|only| only.split(',').collect());
+    let decided = if only.as_ref().is_none_or(|only| only.contains(&DECISION)) {
+        decision(project, &args).await?
+    } else {
+        true
+    };
+    let handlers: Option<Vec<&str>> =
+        only.map(|only| only.into_iter().filter(|name| *name != DECISION).collect());
+    let met = match &handlers {
+        Some(handlers) if handlers.is_empty() => true,
+        _ => functions(project, &args, handlers.map(|handlers| handlers.join(","))).await?,
+    };
+    if decided && met { Ok(()) } else { Err(Failure::Reported) }
+}
+
+/// Measures what a decision about rights costs, apart from everything else that a request does.
+async fn decision(project: &Project, args: &BenchArgs) -> Result<bool> {
+    let mut bench = Cmd::cargo().directory(project.root()).args([
+        "bench",
+        "--quiet",
+        "-p",
+        "rookery-access",
+        "--bench",
+        DECISION,
+        "--",
+    ]);
+    for (flag, set) in [("--json", args.json), ("--check", args.check)] {
+        if set {
+            bench = bench.arg(flag);
+        }
+    }
+    bench.passes().await
+}
+
+/// Measures functions against the bare one: these, or all.
+async fn functions(project: &Project, args: &BenchArgs, only: Option<String>) -> Result<bool> {
     let phase = Phase::quiet("Building the functions");
     let mut functions = Cmd::cargo().args(["build", "--release", "--bins", "-p", "rookery-bench-bare"]);
     for function in project.functions() {
@@ -52,7 +91,7 @@ pub(crate) async fn run(project: &Project, args: BenchArgs) -> Result<()> {
             driver = driver.arg(flag);
         }
     }
-    if let Some(only) = &args.only {
+    if let Some(only) = &only {
         driver = driver.args(["--only", only]);
     }
     for (flag, count) in [("--starts", args.starts), ("--rounds", args.rounds)] {
@@ -60,7 +99,7 @@ pub(crate) async fn run(project: &Project, args: BenchArgs) -> Result<()> {
             driver = driver.args([flag, &count.to_string()]);
         }
     }
-    if driver.passes().await? { Ok(()) } else { Err(Failure::Reported) }
+    driver.passes().await
 }
 
 async fn built(cargo: Cmd, project: &Project) -> Result<()> {

@@ -96,6 +96,7 @@ pub(crate) fn all(world: &World) -> Vec<Case> {
     let mut cases = device(world);
     cases.extend(meta());
     cases.extend(identity(world));
+    cases.extend(rights(world));
     cases.extend(tenancy(world));
     cases.extend(catalog(world));
     cases.extend(releases(world));
@@ -153,6 +154,11 @@ fn identity(world: &World) -> Vec<Case> {
         let key = text(made, "/id").or_else(|_| text(made, "/api_key/id"))?;
         Ok(HttpCall::new("DELETE", "/v1/api-keys/{key}", &[&key]).token(&token))
     };
+    let token = world.token.clone();
+    let rotate = move |_: u64, made: &Value| {
+        let key = text(made, "/id")?;
+        Ok(HttpCall::new("POST", "/v1/api-keys/{key}/rotate", &[&key]).token(&token).json(json!({})))
+    };
     vec![
         Case::changing("identity", "signup", 201, signup).requests(20),
         Case::same("identity", "whoami", get("/v1/whoami", &[])),
@@ -161,7 +167,44 @@ fn identity(world: &World) -> Vec<Case> {
         Case::same("identity", "api-key", get("/v1/api-keys/{key}", &[&world.key])),
         Case::http("identity", "api-key", "DELETE /v1/api-keys/{key}", 204, Box::new(revoke))
             .requests(SOME)
+            .after(
+                "identity",
+                "api-keys",
+                Box::new({
+                    let make_key = make_key.clone();
+                    move |n, _| Ok(make_key(n))
+                }),
+            ),
+        Case::http("identity", "api-key-rotate", "POST /v1/api-keys/{key}/rotate", 200, Box::new(rotate))
+            .requests(SOME)
             .after("identity", "api-keys", Box::new(move |n, _| Ok(make_key(n)))),
+    ]
+}
+
+fn rights(world: &World) -> Vec<Case> {
+    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
+    let question = json!({"checks": [{"permission": "release.ramp", "resource_id": world.app}]});
+    let check = HttpCall::new("POST", "/v1/authz/check", &[]).token(&world.token).json(question);
+    let token = world.token.clone();
+    let make_role = move |n| {
+        let body = json!({"name": format!("Bench {n}"), "permissions": ["release.ramp"]});
+        HttpCall::new("POST", "/v1/roles", &[]).token(&token).json(body)
+    };
+    let (list, token) = (get("/v1/bindings", &[]), world.token.clone());
+    let read = move |_: u64, listed: &Value| {
+        let binding = text(listed, "/items/0/id")?;
+        Ok(HttpCall::new("GET", "/v1/bindings/{binding}", &[&binding]).token(&token))
+    };
+    vec![
+        Case::same("rights", "permissions", get("/v1/permissions", &[])),
+        Case::same("rights", "roles", get("/v1/roles", &[])),
+        Case::changing("rights", "roles", 201, make_role),
+        Case::same("rights", "role", get("/v1/roles/{role}", &["owner"])),
+        Case::same("rights", "bindings", list.clone()),
+        Case::http("rights", "binding", "GET /v1/bindings/{binding}", 200, Box::new(read))
+            .requests(SOME)
+            .after("rights", "bindings", Box::new(move |_, _| Ok(list.clone()))),
+        Case::same("rights", "authz-check", check),
     ]
 }
 

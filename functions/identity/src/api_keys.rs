@@ -3,14 +3,16 @@
 use axum::extract::State;
 use deserr::Deserr;
 use jiff::Timestamp;
+use rookery_domain::binding::{Range, Subject};
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
-use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
+use rookery_domain::key::{ApiKey, KeyOwner, Limits, MOST_RANGES, Scopes, Token};
 use rookery_domain::permission::right;
 use rookery_domain::quota::Quota;
 use rookery_domain::text::{Name, ParseError};
 use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Page, Params, Principal, Problem, Reach};
+use rookery_store::access::{self, Access};
 use rookery_store::{Transaction, credential, node, quota};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,17 +28,32 @@ pub fn router() -> OpenApiRouter<Context> {
 #[deserr(error = Faults, deny_unknown_fields)]
 pub struct NewKey {
     name: Name,
+    /// Whose key it is: the caller, unless given, or the place that a service key works for, which is a tenant, an organization, a
+    /// division, a workspace, a project or an app. A service key may do what it is given a role for, there or below.
+    #[deserr(default)]
+    owner_id: Option<KeyOwner>,
     /// Permissions, or `*` alone for everything that the owner may.
     scopes: Vec<String>,
+    /// The address ranges that it may be used from, at most 20; from anywhere, unless given.
+    #[deserr(default)]
+    addresses: Vec<Range>,
     /// From when on the key is refused; never, unless given.
     #[deserr(default)]
     expires_at: Option<Expiry>,
 }
 
-#[derive(Debug, Deserr, ToSchema)]
+/// The part of a key to be made that bounds it.
+struct NewKeyLimits {
+    scopes: Vec<String>,
+    addresses: Vec<Range>,
+    expires_at: Option<Expiry>,
+}
+
+/// An instant as bodies name it.
+#[derive(Debug, Clone, Copy, Deserr, ToSchema)]
 #[deserr(try_from(&String) = Expiry::parse -> ParseError)]
 #[schema(value_type = String, format = DateTime)]
-struct Expiry(Timestamp);
+pub(crate) struct Expiry(pub(crate) Timestamp);
 
 impl Expiry {
     fn parse(text: &str) -> Result<Self, ParseError> {
@@ -63,10 +80,18 @@ async fn list(
     let (slice, paging) = params.paging(&reach.tenant)?;
     let mut listed = credential::list(context.table()?, &reach.tenant, slice).await?;
     listed.items = reach.keep(&context, listed.items, |key| key.id).await?;
-    Answer::ok(&paging.page(listed, wire::ApiKey::from))
+    let ids = listed.items.iter().map(|key| key.id);
+    let uses = credential::last_uses(context.table()?, &reach.tenant, ids).await?;
+    Answer::ok(&paging.page(listed, |key| {
+        let last_used_at = uses.get(&key.id).copied();
+        wire::ApiKey { last_used_at, ..key.into() }
+    }))
 }
 
 /// Create an API key that may do no more than the key that makes it. Its secret is in this answer and in no other.
+///
+/// A personal key may do what its owner may, at any moment. A service key, made by naming a place as `owner_id`, may do nothing until
+/// it is given a role.
 #[utoipa::path(
     post,
     path = "/v1/api-keys",
@@ -84,21 +109,22 @@ async fn create(
     Body { value, idempotency }: Body<NewKey>,
 ) -> Result<Answer, Problem> {
     let now = context.now();
-    let expires_at = value.expires_at.map(|expiry| expiry.0);
-    let KeyOwner::User(owner) = reach.principal.owner else {
-        return Err(Problem::Closed("a service key makes no personal keys"));
-    };
-    let scope = reach.at(&context, owner).await?;
-    let scopes = granted(&scope.principal, &value.scopes, expires_at, now)?;
+    let owner = owner(&reach.principal, value.owner_id)?;
+    let wanted =
+        NewKeyLimits { scopes: value.scopes, addresses: value.addresses, expires_at: value.expires_at };
+    let Limits { scopes, addresses, expires_at } = granted(&reach.principal, wanted, now)?;
+    let scope = reach.at(&context, owner.node()).await.map_err(|problem| problem.in_body("/owner_id"))?;
     let token = Token::new(context.new_id(), context.random());
     let key = ApiKey {
         id: token.id,
         tenant: scope.tenant.tenant(),
-        owner: KeyOwner::User(owner),
+        owner,
         name: value.name,
         scopes,
+        addresses,
         expires_at,
         revoked_at: None,
+        previous_until: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -115,6 +141,10 @@ async fn create(
     credential::create(&mut transaction, &scope.tenant, &key, token.digest())?;
     node::attach(&mut transaction, &scope.tenant, key.id, scope.place())?;
     quota::take(&mut transaction, &scope.tenant, scope.place(), Quota::Keys, 1);
+    node::require(&mut transaction, &scope.tenant, owner.node());
+    if matches!(owner, KeyOwner::Node(_)) {
+        access::create(&mut transaction, &scope.tenant, Subject::Key(key.id), &Access::default())?;
+    }
     transaction.event(&scope.tenant, &event)?;
 
     let answer = Answer::created(
@@ -125,35 +155,57 @@ async fn create(
     context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
 }
 
-/// Reads the scopes of a new key. Neither they nor its life may go beyond those of the key that makes it.
-fn granted(
-    maker: &Principal,
-    wanted: &[String],
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Scopes, Problem> {
-    let mut faults = Faults::default();
-    let scopes = Scopes::from_strings(wanted);
-    match &scopes {
-        _ if wanted.is_empty() => faults.push("/scopes", "is empty"),
-        Ok(scopes) if !maker.scopes.cover(scopes) => {
-            faults.push("/scopes", "goes beyond the scopes of the key that makes it");
+/// Whose key it will be: the caller's own, or that of a place for which it works.
+fn owner(principal: &Principal, wanted: Option<KeyOwner>) -> Result<KeyOwner, Problem> {
+    match (wanted, principal.owner) {
+        (Some(KeyOwner::Node(node)), _) => Ok(KeyOwner::Node(node)),
+        (Some(wanted), own) if wanted != own => {
+            Err(Problem::invalid("/owner_id", "is somebody else; everybody makes their own keys"))
         }
-        Ok(_) => {}
+        (_, KeyOwner::Node(_)) => Err(Problem::Closed("a service key makes no personal keys")),
+        (_, own) => Ok(own),
+    }
+}
+
+/// Reads the limits of a new key. They may not go beyond those of the key that makes it.
+fn granted(maker: &Principal, wanted: NewKeyLimits, now: Timestamp) -> Result<Limits, Problem> {
+    let mut faults = Faults::default();
+    let scopes = scopes(&wanted.scopes, &mut faults);
+    let expires_at = wanted.expires_at.map(|expiry| expiry.0);
+    check(&wanted.addresses, expires_at, now, &mut faults);
+    if let Some(scopes) = scopes {
+        let limits = Limits { scopes, addresses: wanted.addresses, expires_at };
+        faults.0.extend(maker.limits.faults(&limits).0);
+        if faults.0.is_empty() {
+            return Ok(limits);
+        }
+    }
+    Err(Problem::Invalid(faults))
+}
+
+/// Reads scopes; what is wrong with them is noted.
+pub(crate) fn scopes(wanted: &[String], faults: &mut Faults) -> Option<Scopes> {
+    if wanted.is_empty() {
+        faults.push("/scopes", "is empty");
+        return None;
+    }
+    match Scopes::from_strings(wanted) {
+        Ok(scopes) => Some(scopes),
         Err(bad) => {
             for (at, fault) in bad {
                 faults.push(format!("/scopes/{at}"), fault.to_string());
             }
+            None
         }
+    }
+}
+
+/// Notes what can never be right about where and until when a key is good.
+pub(crate) fn check(addresses: &[Range], expires_at: Option<Timestamp>, now: Timestamp, faults: &mut Faults) {
+    if addresses.len() > MOST_RANGES {
+        faults.push("/addresses", "has more than 20 ranges");
     }
     if expires_at.is_some_and(|expiry| expiry <= now) {
         faults.push("/expires_at", "is not in the future");
-    }
-    if maker.expires_at.is_some_and(|end| expires_at.is_none_or(|expiry| expiry > end)) {
-        faults.push("/expires_at", "is not within the life of the key that makes it");
-    }
-    match scopes {
-        Ok(scopes) if faults.0.is_empty() => Ok(scopes),
-        _ => Err(Problem::Invalid(faults)),
     }
 }

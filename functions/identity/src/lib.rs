@@ -1,6 +1,7 @@
 //! Identity: signing up, asking who one is, and API keys.
 
 pub mod api_key;
+pub mod api_key_rotate;
 pub mod api_keys;
 mod password;
 pub mod signup;
@@ -26,5 +27,10 @@ pub const ROUTES: &[Route] = &[
         handler: "api-key",
         needs: &[Table, UsageQueue, AuthCacheSeconds],
         kind: Kind::Http(api_key::router),
+    },
+    Route {
+        handler: "api-key-rotate",
+        needs: &[Table, KmsKey, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(api_key_rotate::router),
     },
 ];

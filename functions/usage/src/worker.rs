@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use rookery_domain::id::TenantId;
-use rookery_domain::usage::{Batch, COUNTS_PER_BATCH};
+use rookery_domain::id::{KeyId, TenantId};
+use rookery_domain::usage::{Batch, COUNTS_PER_BATCH, KeyUse};
 use rookery_edge::{Boxed, Context, Message, SqsBatchResponse, SqsEvent, WorkerError, handle_together};
 use rookery_store::usage::Part;
-use rookery_store::{TenantScope, bus, usage};
+use rookery_store::{TenantScope, bus, credential, usage};
 use serde_json::Value;
 
 /// Works through a batch of the usage queue.
@@ -23,7 +23,7 @@ fn read(message: &Message) -> Result<Option<Batch>, WorkerError> {
         return Ok(Batch::of_event(&event));
     }
     let batch: Batch = serde_json::from_value(value).map_err(WorkerError::malformed)?;
-    if batch.counts.len() > COUNTS_PER_BATCH {
+    if batch.counts.len() > COUNTS_PER_BATCH || batch.keys.len() > COUNTS_PER_BATCH {
         return Err(WorkerError::malformed("it holds too many counts"));
     }
     if batch.counts.iter().any(|count| i64::try_from(count.count).is_err()) {
@@ -58,6 +58,20 @@ async fn count(context: &Context, batches: Vec<Option<Batch>>) -> Result<(), Wor
             usage.counted = counted,
             "usage counted for {tenant}"
         );
+    }
+    note_uses(context, batches.iter().flatten()).await
+}
+
+/// Notes when keys were last used: once for each key, however many batches tell of it.
+async fn note_uses(context: &Context, batches: impl Iterator<Item = &Batch>) -> Result<(), WorkerError> {
+    let mut latest: BTreeMap<(TenantId, KeyId), KeyUse> = BTreeMap::new();
+    for used in batches.flat_map(|batch| &batch.keys) {
+        let known = latest.entry((used.tenant, used.key)).or_insert(*used);
+        known.at = known.at.max(used.at);
+    }
+    for used in latest.values() {
+        let scope = TenantScope::of_message(used.tenant);
+        credential::note_use(context.table()?, &scope, used).await?;
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 //!
 //! Everything that a principal was given becomes one [`Rights`]: a policy per grant, linked from a template per role. Each
 //! question becomes a request with three entities: the principal in its groups, the action in the roles that hold it, the
-//! resource in its lineage. All three hierarchies are flattened before, so that Cedar has no way to walk, and a decision costs the
-//! same at any depth. Nothing is allowed unless a policy permits it.
+//! resource below the place that was given. All three hierarchies are flattened before, and the policies lie apart by the place that
+//! each is about: a decision asks those on its way up, nearest first, until one permits. So it costs the same at any depth, and
+//! however much somebody was given elsewhere. Nothing is allowed unless a policy permits it.
 
 mod policy;
 mod rights;

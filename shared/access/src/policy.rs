@@ -1,5 +1,6 @@
 //! Grants as Cedar policies.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 use std::sync::LazyLock;
@@ -59,27 +60,41 @@ pub(crate) fn role_action(role: impl std::fmt::Display) -> Result<EntityUid, Fai
     uid(Type::Action, format!("role/{role}"))
 }
 
-/// Adds a policy to a set: `subject` may do what `role` holds on `node`, in the time and under the condition of the grant.
-pub(crate) fn add(
-    set: &mut PolicySet,
-    id: &str,
-    subject: EntityUid,
-    role: &str,
-    node: &str,
-    grant: Option<&Grant>,
-) -> Result<(), Failure> {
-    let limits = grant.map(limits).unwrap_or_default();
-    let template = if limits.is_empty() { format!("role/{role}") } else { format!("limited/{id}") };
-    let template = PolicyId::new(template);
-    if set.template(&template).is_none() {
-        let text = text(role, &limits);
-        let parsed = Template::parse(Some(template.clone()), text)
-            .map_err(|source| Failure::new("the policy of a role", source))?;
-        set.add_template(parsed).map_err(|source| Failure::new("the policy of a role", source))?;
+/// Writes policies. Each is linked from a template; the template of a role is read once, however many sets it is used in.
+#[derive(Default)]
+pub(crate) struct Writer {
+    templates: HashMap<PolicyId, Template>,
+}
+
+impl Writer {
+    /// Adds a policy to a set: `subject` may do what `role` holds on `node`, in the time and under the condition of the grant.
+    pub(crate) fn add(
+        &mut self,
+        set: &mut PolicySet,
+        id: &str,
+        subject: EntityUid,
+        role: &str,
+        node: &str,
+        grant: Option<&Grant>,
+    ) -> Result<(), Failure> {
+        let limits = grant.map(limits).unwrap_or_default();
+        let name = if limits.is_empty() { format!("role/{role}") } else { format!("limited/{id}") };
+        let name = PolicyId::new(name);
+        if set.template(&name).is_none() {
+            let template = if let Some(known) = self.templates.get(&name) {
+                known.clone()
+            } else {
+                let template = Template::parse(Some(name.clone()), text(role, &limits))
+                    .map_err(|source| Failure::new("the policy of a role", source))?;
+                self.templates.insert(name.clone(), template.clone());
+                template
+            };
+            set.add_template(template).map_err(|source| Failure::new("the policy of a role", source))?;
+        }
+        let slots = [(SlotId::principal(), subject), (SlotId::resource(), uid(Type::Node, node)?)];
+        set.link(name, PolicyId::new(id), slots.into())
+            .map_err(|source| Failure::new("the policy of a binding", source))
     }
-    let slots = [(SlotId::principal(), subject), (SlotId::resource(), uid(Type::Node, node)?)];
-    set.link(template, PolicyId::new(id), slots.into())
-        .map_err(|source| Failure::new("the policy of a binding", source))
 }
 
 /// The text of a policy. Its parts are names and numbers of our own making, never a caller's text.
@@ -203,23 +218,16 @@ mod tests {
             addresses: vec!["203.0.113.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             window: Some(window(from, to)),
         };
-        let mut set = PolicySet::new();
+        let (mut set, mut writer) = (PolicySet::new(), Writer::default());
         let group = || uid(Type::Group, "grp_01h455vb4pex5vsknk084sn02q").unwrap();
         for name in Predefined::ALL.into_iter().map(Predefined::as_str).chain([OWN, PLATFORM, role]) {
-            add(&mut set, &format!("plain/{name}"), group(), name, "ten_01h455vb4pex5vsknk084sn02q", None)
-                .unwrap();
+            let id = format!("plain/{name}");
+            writer.add(&mut set, &id, group(), name, "ten_01h455vb4pex5vsknk084sn02q", None).unwrap();
         }
         for (at, (from, to)) in [("08:00", "18:00"), ("22:00", "06:00")].into_iter().enumerate() {
             let grant = grant(condition(from, to));
-            add(
-                &mut set,
-                &format!("limited-{at}"),
-                group(),
-                role,
-                "app_01h455vb4pex5vsknk084sn02q",
-                Some(&grant),
-            )
-            .unwrap();
+            let (id, app) = (format!("limited-{at}"), "app_01h455vb4pex5vsknk084sn02q");
+            writer.add(&mut set, &id, group(), role, app, Some(&grant)).unwrap();
         }
         let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
         let errors: Vec<String> = result.validation_errors().map(ToString::to_string).collect();

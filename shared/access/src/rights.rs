@@ -1,18 +1,19 @@
 //! Everything that a principal may do, and decisions about it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    Authorizer, Context, Decision as Verdict, Entities, Entity, PolicySet, Request, RestrictedExpression,
+    Authorizer, Context, Decision as Verdict, Entities, Entity, EntityUid, PolicySet, Request, Response,
+    RestrictedExpression,
 };
 use jiff::Timestamp;
 use rookery_domain::binding::{Circumstances, Grant, Subject};
 use rookery_domain::id::{BindingId, GroupId, KeyId, RoleId, UserId};
 use rookery_domain::node::{Lineage, NodeId};
 use rookery_domain::permission::Permission;
-use rookery_domain::role::RoleRef;
+use rookery_domain::role::{RoleRef, is_for_oneself};
 
-use crate::policy::{self, Failure, OWN, Type, uid};
+use crate::policy::{self, Failure, OWN, Type, Writer, uid};
 
 /// Whose rights they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,7 +92,7 @@ pub struct Basis {
 /// Why something is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// By a binding; the first of all that allow it.
+    /// By a binding: the first of those that allow it on the nearest place where one does.
     Bound(Basis),
     /// Because it is the principal's own.
     Own,
@@ -131,8 +132,42 @@ pub struct Rights {
     membership: Membership,
     grants: Vec<(Subject, Grant)>,
     roles: BTreeMap<RoleId, BTreeSet<Permission>>,
+    own: EntityUid,
+    /// The policies apart by the place that each is about: a decision looks at those on the way up from its place only.
+    slices: HashMap<NodeId, Slice>,
+}
+
+/// The policies about one place, with what is needed to ask them. What of principal, groups and roles no policy here names is left
+/// out, so that a decision costs by what was given on its way up and not by what somebody is and has elsewhere.
+#[derive(Debug, Clone)]
+struct Slice {
     policies: PolicySet,
-    entity: Entity,
+    /// The groups of the principal that a policy names.
+    groups: HashSet<EntityUid>,
+    /// The roles that policies give, with the actions that stand for them.
+    roles: Vec<(Given, EntityUid)>,
+    /// Whether any policy asks for the circumstances.
+    limited: bool,
+}
+
+/// What a policy gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Own,
+    Role(RoleRef),
+}
+
+impl Slice {
+    fn new() -> Self {
+        Self { policies: PolicySet::new(), groups: HashSet::new(), roles: Vec::new(), limited: false }
+    }
+
+    fn give(&mut self, given: Given, role: &str) -> Result<(), Failure> {
+        if !self.roles.iter().any(|(known, _)| *known == given) {
+            self.roles.push((given, policy::role_action(role)?));
+        }
+        Ok(())
+    }
 }
 
 impl Rights {
@@ -146,17 +181,25 @@ impl Rights {
     ) -> Result<Self, Failure> {
         let name = principal.to_string();
         let own = uid(Type::Principal, &name)?;
-        let mut policies = PolicySet::new();
-        policy::add(&mut policies, OWN, own.clone(), OWN, &name, None)?;
+        let (mut slices, mut writer) = (HashMap::<NodeId, Slice>::new(), Writer::default());
+        let slice = slices.entry(principal.subject().into()).or_insert_with(Slice::new);
+        slice.give(Given::Own, OWN)?;
+        writer.add(&mut slice.policies, OWN, own.clone(), OWN, &name, None)?;
+        let member_of = membership.all();
         for (subject, grant) in &grants {
             let kind = if matches!(subject, Subject::Group(_)) { Type::Group } else { Type::Principal };
             let (id, role) = (grant.binding.to_string(), grant.role.to_string());
-            let subject = uid(kind, subject.to_string())?;
-            policy::add(&mut policies, &id, subject, &role, &grant.node.to_string(), Some(grant))?;
+            let uid = uid(kind, subject.to_string())?;
+            let slice = slices.entry(grant.node).or_insert_with(Slice::new);
+            if matches!(subject, Subject::Group(group) if member_of.contains(group)) {
+                slice.groups.insert(uid.clone());
+            }
+            slice.give(Given::Role(grant.role), &role)?;
+            slice.limited |=
+                grant.condition.is_some() || grant.starts_at.is_some() || grant.expires_at.is_some();
+            writer.add(&mut slice.policies, &id, uid, &role, &grant.node.to_string(), Some(grant))?;
         }
-        let groups = membership.all().into_iter().map(|group| uid(Type::Group, group.to_string()));
-        let entity = Entity::new_no_attrs(own, groups.collect::<Result<_, _>>()?);
-        Ok(Self { principal, membership, grants, roles, policies, entity })
+        Ok(Self { principal, membership, grants, roles, own, slices })
     }
 
     /// Whose rights they are.
@@ -181,33 +224,59 @@ impl Rights {
         place: &Lineage,
         circumstances: &Circumstances,
     ) -> Result<Decision, Failure> {
+        let mut error = None;
+        for node in std::iter::once(place.node).chain(place.above.iter().copied()) {
+            let Some(slice) = self.slices.get(&node) else { continue };
+            let holders = self.holders(slice, permission);
+            if holders.is_empty() {
+                continue;
+            }
+            // All policies permit. So it makes no difference whether they are asked together or one place after the other.
+            let response = self.ask(slice, permission, holders, (place.node, node), circumstances)?;
+            if response.decision() == Verdict::Allow {
+                let reasons = response.diagnostics().reason().map(ToString::to_string).collect();
+                return Ok(Decision::Allowed(self.why(&reasons)));
+            }
+            error = error.or_else(|| response.diagnostics().errors().next().cloned());
+        }
+        // A policy that cannot be evaluated does not count. That some could not is a fault of ours and must be known.
+        match error {
+            Some(error) => Err(Failure::new("the evaluation of a policy", error)),
+            None => Ok(Decision::Denied(self.denial(permission, place, circumstances))),
+        }
+    }
+
+    /// Asks the policies about a place, `above`, whether something may be done with a place that is it or below it.
+    fn ask(
+        &self,
+        slice: &Slice,
+        permission: Permission,
+        holders: HashSet<EntityUid>,
+        (node, above): (NodeId, NodeId),
+        circumstances: &Circumstances,
+    ) -> Result<Response, Failure> {
         let action = uid(Type::Action, permission.as_str())?;
-        let resource = uid(Type::Node, place.node.to_string())?;
-        let above = place.above.iter().map(|node| uid(Type::Node, node.to_string()));
+        let resource = uid(Type::Node, node.to_string())?;
+        let mut parents = HashSet::new();
+        if node != above {
+            parents.insert(uid(Type::Node, above.to_string())?);
+        }
         let entities = [
-            self.entity.clone(),
-            Entity::new_no_attrs(action.clone(), self.holders(permission)?),
-            Entity::new_no_attrs(resource.clone(), above.collect::<Result<_, _>>()?),
+            Entity::new_no_attrs(self.own.clone(), slice.groups.clone()),
+            Entity::new_no_attrs(action.clone(), holders),
+            Entity::new_no_attrs(resource.clone(), parents),
         ];
         let entities = Entities::from_entities(entities, None)
             .map_err(|source| Failure::new("the entities of a request", source))?;
-        let request = Request::new(self.entity.uid(), action, resource, context(circumstances)?, None)
+        let context = if slice.limited { context(circumstances)? } else { Context::empty() };
+        let request = Request::new(self.own.clone(), action, resource, context, None)
             .map_err(|source| Failure::new("a request", source))?;
-        let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
-        if response.decision() == Verdict::Allow {
-            let reasons: HashSet<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-            return Ok(Decision::Allowed(self.why(&reasons)));
-        }
-        // A policy that cannot be evaluated does not count. That some could not is a fault of ours and must be known.
-        if let Some(error) = response.diagnostics().errors().next() {
-            return Err(Failure::new("the evaluation of a policy", error.clone()));
-        }
-        Ok(Decision::Denied(self.denial(permission, place, circumstances)))
+        Ok(Authorizer::new().is_authorized(&request, &slice.policies, &entities))
     }
 
     /// Whether something may be done at some place or other: enough to ask for a list, of which only what may be seen is shown.
     pub fn anywhere(&self, permission: Permission, now: Timestamp) -> bool {
-        rookery_domain::role::is_for_oneself(permission) || self.places(permission, now).next().is_some()
+        is_for_oneself(permission) || self.places(permission, now).next().is_some()
     }
 
     /// The places that something was given on, each with everything below it; under what conditions is left open.
@@ -240,11 +309,13 @@ impl Rights {
         }
     }
 
-    /// The roles that hold a permission, as the actions that stand for them.
-    fn holders(&self, permission: Permission) -> Result<HashSet<cedar_policy::EntityUid>, Failure> {
-        let custom = self.roles.iter().filter(|(_, held)| held.contains(&permission));
-        let custom = custom.map(|(id, _)| policy::role_action(id));
-        policy::predefined(permission).map(policy::role_action).chain(custom).collect()
+    /// The roles among those that a place's policies give which hold a permission, as the actions that stand for them.
+    fn holders(&self, slice: &Slice, permission: Permission) -> HashSet<EntityUid> {
+        let holds = |given: Given| match given {
+            Given::Own => is_for_oneself(permission),
+            Given::Role(role) => self.holds(role, permission),
+        };
+        slice.roles.iter().filter(|(given, _)| holds(*given)).map(|(_, action)| action.clone()).collect()
     }
 
     fn why(&self, reasons: &HashSet<String>) -> Why {

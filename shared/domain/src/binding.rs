@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Faults;
 use crate::id::{BindingId, GroupId, KeyId, TenantId, UserId};
 use crate::node::NodeId;
-use crate::role::RoleRef;
+use crate::role::{Predefined, RoleRef};
 use crate::text::ParseError;
 
 /// Most bindings that one subject may have, so that what decides about it is read at once.
@@ -75,6 +75,11 @@ impl Range {
     /// Whether an address is in it. IPv4 addresses that came as IPv6 (RFC 4291, section 2.5.5.2) count as what they are.
     pub fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
+    }
+
+    /// Whether all addresses of another range are in it.
+    pub fn covers(self, other: Self) -> bool {
+        self.0.contains(&other.0)
     }
 }
 
@@ -351,6 +356,19 @@ impl Binding {
     /// Its id.
     pub const fn id(&self) -> BindingId {
         self.grant.binding
+    }
+
+    /// The person whom it makes an owner of the tenant: it gives the role to a person directly, at the tenant itself, for good and
+    /// without condition.
+    pub fn owner(&self) -> Option<UserId> {
+        let Grant { role, node, starts_at, expires_at, condition, .. } = &self.grant;
+        let lasting = starts_at.is_none() && expires_at.is_none() && condition.is_none();
+        let ownership =
+            *role == RoleRef::Predefined(Predefined::Owner) && *node == NodeId::Tenant(self.tenant);
+        match self.subject {
+            Subject::User(user) if ownership && lasting => Some(user),
+            _ => None,
+        }
     }
 }
 

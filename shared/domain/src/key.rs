@@ -2,15 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::binding::Range;
+use crate::fault::Faults;
 use crate::hash::Sha256;
 use crate::id::{self, Id, KeyId, TenantId, UserId};
 use crate::node::NodeId;
 use crate::permission::Permission;
 use crate::text::{Name, ParseError};
+
+/// Most address ranges of a key.
+pub const MOST_RANGES: usize = 20;
+/// How long the secret before a rotation may go on working, in seconds: seven days.
+pub const LONGEST_OVERLAP_S: u32 = 7 * 24 * 60 * 60;
 
 /// What a key may do at the most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,10 +189,14 @@ pub struct ApiKey {
     pub name: Name,
     /// What it may do at the most.
     pub scopes: Scopes,
+    /// From where it may be used; from anywhere if empty.
+    pub addresses: Vec<Range>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused.
     pub revoked_at: Option<Timestamp>,
+    /// Until when the secret before the last rotation works.
+    pub previous_until: Option<Timestamp>,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was made.
@@ -202,12 +214,27 @@ pub struct Credential {
     pub owner: KeyOwner,
     /// The digest that the presented secret must have.
     pub digest: Sha256,
+    /// The secret before the last rotation, while both work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
     /// What the key may do at the most.
     pub scopes: Scopes,
+    /// From where it may be used; from anywhere if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Range>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// The secret that a key had before its last rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Previous {
+    /// Its digest.
+    pub digest: Sha256,
+    /// Until when it works; not included.
+    pub until: Timestamp,
 }
 
 impl Credential {
@@ -215,19 +242,93 @@ impl Credential {
     pub fn valid_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| now < expiry)
     }
+
+    /// What the key allows at the most.
+    pub fn limits(&self) -> Limits {
+        Limits { scopes: self.scopes.clone(), addresses: self.addresses.clone(), expires_at: self.expires_at }
+    }
+
+    /// Whether the key may be used from an address. One that is not known is within no range.
+    pub fn good_from(&self, address: Option<IpAddr>) -> bool {
+        self.addresses.is_empty()
+            || address.is_some_and(|address| self.addresses.iter().any(|range| range.contains(address)))
+    }
+}
+
+/// What a key allows at the most: everything about it that must not be widened by whoever holds only the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// What it may do.
+    pub scopes: Scopes,
+    /// From where; from anywhere if empty.
+    pub addresses: Vec<Range>,
+    /// Until when; for ever if `None`.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Limits {
+    /// No limits at all: those of whoever acts without a key.
+    pub const NONE: Self = Self { scopes: Scopes::All, addresses: Vec::new(), expires_at: None };
+
+    /// In what others go beyond these, with the field of each fault. A key neither makes, changes nor renews a key that can do
+    /// something that it cannot do itself.
+    pub fn faults(&self, others: &Self) -> Faults {
+        let mut faults = Faults::default();
+        if !self.scopes.cover(&others.scopes) {
+            faults.push("/scopes", "go beyond the scopes of the key that asks for it");
+        }
+        let within = |range: &Range| self.addresses.iter().any(|own| own.covers(*range));
+        if !self.addresses.is_empty() && (others.addresses.is_empty() || !others.addresses.iter().all(within))
+        {
+            faults.push("/addresses", "go beyond the addresses of the key that asks for it");
+        }
+        if self.expires_at.is_some_and(|end| others.expires_at.is_none_or(|expiry| expiry > end)) {
+            faults.push("/expires_at", "is not within the life of the key that asks for it");
+        }
+        faults
+    }
 }
 
 impl ApiKey {
     /// The credential that belongs to the key.
-    pub fn credential(&self, digest: Sha256) -> Credential {
+    pub fn credential(&self, digest: Sha256, previous: Option<Sha256>) -> Credential {
+        let previous = previous.zip(self.previous_until);
         Credential {
             tenant: self.tenant,
             owner: self.owner,
             digest,
+            previous: previous.map(|(digest, until)| Previous { digest, until }),
             scopes: self.scopes.clone(),
+            addresses: self.addresses.clone(),
             expires_at: self.expires_at,
             revoked_at: self.revoked_at,
         }
+    }
+
+    /// What it allows at the most.
+    pub fn limits(&self) -> Limits {
+        Limits { scopes: self.scopes.clone(), addresses: self.addresses.clone(), expires_at: self.expires_at }
+    }
+
+    /// The key with another name and other limits.
+    #[must_use]
+    pub fn changed(&self, name: Name, limits: Limits, at: Timestamp) -> Self {
+        let Limits { scopes, addresses, expires_at } = limits;
+        Self {
+            name,
+            scopes,
+            addresses,
+            expires_at,
+            version: self.version + 1,
+            updated_at: at,
+            ..self.clone()
+        }
+    }
+
+    /// The key after a rotation: the secret that it had works until `until`, beside the new one.
+    #[must_use]
+    pub fn rotated(&self, until: Timestamp, at: Timestamp) -> Self {
+        Self { previous_until: Some(until), version: self.version + 1, updated_at: at, ..self.clone() }
     }
 
     /// The key after its revocation. Revoking twice keeps the first date.
@@ -254,6 +355,25 @@ mod tests {
         assert!(Scopes::All.cover(&Scopes::All) && Scopes::All.cover(&more) && more.cover(&read));
         assert!(!read.cover(&more) && !more.cover(&Scopes::All));
         assert!(read.allow(Permission::AppRead) && !read.allow(Permission::AppCreate));
+    }
+
+    #[test]
+    fn a_key_hands_on_no_more_than_its_limits() {
+        let limits = |scopes: &[&str], addresses: &[&str], end: Option<&str>| Limits {
+            scopes: Scopes::from_strings(scopes).unwrap(),
+            addresses: addresses.iter().map(|range| range.parse().unwrap()).collect(),
+            expires_at: end.map(|end| end.parse().unwrap()),
+        };
+        let (soon, later) = (Some("2026-11-21T09:00:00Z"), Some("2026-11-22T09:00:00Z"));
+        let own = limits(&["app.read"], &["10.0.0.0/8", "2001:db8::/32"], soon);
+        let fields =
+            |others: &Limits| own.faults(others).0.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>();
+        assert_eq!(fields(&own), Vec::<String>::new());
+        assert_eq!(fields(&limits(&["app.read"], &["10.1.0.0/16"], soon)), Vec::<String>::new());
+        assert_eq!(fields(&limits(&["*"], &[], later)), ["/scopes", "/addresses", "/expires_at"]);
+        assert_eq!(fields(&limits(&["app.read"], &["10.1.0.0/16", "11.0.0.1"], soon)), ["/addresses"]);
+        assert_eq!(fields(&limits(&["app.read"], &["0.0.0.0/0"], None)), ["/addresses", "/expires_at"]);
+        assert_eq!(Limits::NONE.faults(&own).0, []);
     }
 
     #[test]

@@ -124,6 +124,7 @@ permissions! {
     ApiKeyList = "api_key.list", "List API keys.";
     ApiKeyRead = "api_key.read", "Read an API key, never its secret.";
     ApiKeyCreate = "api_key.create", "Create an API key with no more than the creator's own rights.";
+    ApiKeyUpdate = "api_key.update", "Rename an API key, narrow its scopes, or change where and until when it is good.";
     ApiKeyRotate = "api_key.rotate", "Give an API key a new secret.";
     ApiKeyRevoke = "api_key.revoke", "Revoke an API key.";
     AppList = "app.list", "List applications.";

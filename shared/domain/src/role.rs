@@ -143,6 +143,36 @@ pub struct Role {
     pub updated_at: Timestamp,
 }
 
+impl Role {
+    /// A new role.
+    pub fn new(
+        id: RoleId,
+        tenant: TenantId,
+        name: Name,
+        permissions: BTreeSet<Permission>,
+        now: Timestamp,
+    ) -> Self {
+        Self { id, tenant, name, permissions, version: 1, created_at: now, updated_at: now }
+    }
+
+    /// The role with another name or other permissions.
+    #[must_use]
+    pub fn changed(
+        &self,
+        name: Option<Name>,
+        permissions: Option<BTreeSet<Permission>>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            name: name.unwrap_or_else(|| self.name.clone()),
+            permissions: permissions.unwrap_or_else(|| self.permissions.clone()),
+            version: self.version + 1,
+            updated_at: now,
+            ..self.clone()
+        }
+    }
+}
+
 /// Refuses a name that a predefined role has, whatever its case.
 pub fn own_name(name: Name) -> Result<Name, ParseError> {
     if Predefined::ALL.iter().any(|role| role.as_str() == name.normalized().replace([' ', '-'], "_")) {

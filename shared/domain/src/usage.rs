@@ -6,7 +6,7 @@ mod bucket;
 use std::fmt;
 use std::str::FromStr;
 
-pub use batch::{Batch, COUNTS_PER_BATCH, Count, Tally, Totals, fold, totals};
+pub use batch::{Batch, COUNTS_PER_BATCH, Count, KeyLog, KeyUse, Tally, Totals, fold, totals};
 pub use bucket::{Bucket, Granularity, Range};
 
 use crate::text::{ParseError, text_type};

@@ -230,6 +230,32 @@ async fn decide(
     }
 }
 
+impl Caller {
+    /// Refuses to hand on what the caller does not hold itself, or not for as long, and records the attempt.
+    pub async fn beyond_own_rights(
+        &self,
+        context: &Context,
+        attempted: Permission,
+        lacking: Permission,
+        path: &str,
+    ) -> Result<Problem, Problem> {
+        let reason = DenialReason::BeyondOwnRights;
+        self.record_denial(context, Action::from(attempted), path, reason).await?;
+        Ok(Problem::Forbidden(lacking))
+    }
+
+    /// Refuses what the caller may not do, and records the attempt with its reason, which the caller is not told.
+    pub async fn refuse(
+        &self,
+        context: &Context,
+        permission: Permission,
+        path: &str,
+        reason: DenialReason,
+    ) -> Result<Problem, Problem> {
+        forbid(context, self, permission, path, reason).await
+    }
+}
+
 async fn forbid(
     context: &Context,
     caller: &Caller,
@@ -248,6 +274,10 @@ async fn place_in(parts: &mut Parts, context: &Context, caller: &Caller) -> Resu
     };
     for (name, value) in &params {
         if let Some(kind) = PLACES.iter().find(|kind| **kind == name) {
+            // Everybody's roles belong to no place below the tenant.
+            if *kind == "role" && matches!(value.parse(), Ok(RoleRef::Predefined(_))) {
+                break;
+            }
             let id: NodeId = value.parse().map_err(|_| Problem::NotFound(kind))?;
             return if id.kind() == *kind { Ok(id) } else { Err(Problem::NotFound(kind)) };
         }

@@ -12,7 +12,7 @@ use rookery_access::{Principal as Holder, Rights};
 use rookery_domain::binding::Circumstances;
 use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource};
 use rookery_domain::id::{KeyId, SUFFIX_LENGTH};
-use rookery_domain::key::{Credential, KeyOwner, Scopes, Token};
+use rookery_domain::key::{Credential, KeyOwner, Limits, Scopes, Token};
 use rookery_domain::node::NodeState;
 use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
@@ -30,8 +30,8 @@ pub struct Principal {
     pub owner: KeyOwner,
     /// What the key may do at the most.
     pub scopes: Scopes,
-    /// From when on the key is refused.
-    pub expires_at: Option<Timestamp>,
+    /// Everything that the key must not hand on more of than it has.
+    pub limits: Limits,
 }
 
 /// An authenticated caller, who may or may not hold any particular right.
@@ -55,11 +55,12 @@ impl Caller {
 
     /// The circumstances of the request, as conditions of bindings ask for them.
     pub fn circumstances(&self, now: Timestamp) -> Circumstances {
-        Circumstances {
-            now,
-            address: self.origin.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok()),
-            second_factor_age_s: None,
-        }
+        Circumstances { now, address: self.address(), second_factor_age_s: None }
+    }
+
+    /// The network address that the request came from, as far as it is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.origin.address.as_deref().and_then(|text| text.parse().ok())
     }
 
     pub(crate) fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
@@ -116,9 +117,8 @@ impl FromRequestParts<Context> for Caller {
         }
         let facts = RequestFacts::from_request_parts(parts, context).await?;
         let token = bearer(parts).ok_or(Problem::Unauthenticated)?;
-        let known = context.credentials().look_up(context, token.id).await?;
         let Presented { scope, key, credential } =
-            credential::check(&token, known.as_ref()).ok_or(Problem::Unauthenticated)?;
+            context.credentials().present(context, &token).await?.ok_or(Problem::Unauthenticated)?;
         guard::bind(&scope);
         let holder = match credential.owner {
             KeyOwner::User(user) => Holder::User(user),
@@ -132,7 +132,7 @@ impl FromRequestParts<Context> for Caller {
                 id: key,
                 owner: credential.owner,
                 scopes: credential.scopes.clone(),
-                expires_at: credential.expires_at,
+                limits: credential.limits(),
             },
             origin: facts.origin,
             rights: standing.rights,
@@ -140,6 +140,7 @@ impl FromRequestParts<Context> for Caller {
         let refused = match (&credential, tenant.stopped) {
             _ if credential.revoked_at.is_some() => Some(DenialReason::KeyRevoked),
             _ if !credential.valid_at(context.now()) => Some(DenialReason::KeyExpired),
+            _ if !credential.good_from(caller.address()) => Some(DenialReason::KeyAddress),
             _ if standing.suspended => Some(DenialReason::Suspended),
             (_, Some((_, NodeState::Suspended | NodeState::Closing))) => Some(DenialReason::TenantSuspended),
             _ => None,
@@ -151,6 +152,7 @@ impl FromRequestParts<Context> for Caller {
                 _ => Problem::Unauthenticated,
             });
         }
+        context.meter().used(scope.tenant(), key, context.now());
         context.meter().count(scope.tenant(), usage::Meter::ApiCalls, 1, context.now());
         if let Some(known) = parts.extensions.get::<Known>() {
             known.0.get_or_init(|| caller.clone());
@@ -179,8 +181,19 @@ pub(crate) fn cache_time(settings: &Settings) -> SignedDuration {
 #[derive(Debug)]
 pub(crate) struct CredentialCache {
     kept: SignedDuration,
-    entries: Mutex<HashMap<KeyId, (Timestamp, Option<Credential>)>>,
+    entries: Mutex<HashMap<KeyId, Entry>>,
 }
+
+#[derive(Debug, Clone)]
+struct Entry {
+    since: Timestamp,
+    known: Option<Credential>,
+    /// Whether it was read because a secret did not fit what was known before.
+    again: bool,
+}
+
+/// How long after such a reading another secret that does not fit is believed to be wrong without one.
+const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Most credentials in memory; the cache is emptied when it is full.
 const CACHED_CREDENTIALS: usize = 10_000;
@@ -190,22 +203,40 @@ impl CredentialCache {
         Self { kept, entries: Mutex::default() }
     }
 
-    async fn look_up(&self, context: &Context, id: KeyId) -> Result<Option<Credential>, Problem> {
+    /// Whoever presents a token, if its secret is right. A secret that does not fit what is in memory may be one that the key was given
+    /// since: it is read again, once a second at the most.
+    async fn present(&self, context: &Context, token: &Token) -> Result<Option<Presented>, Problem> {
         let now = context.now();
         let cached = {
             let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.get(&id).filter(|(since, _)| now.duration_since(*since) < self.kept).cloned()
+            entries.get(&token.id).filter(|entry| now.duration_since(entry.since) < self.kept).cloned()
         };
-        if let Some((_, known)) = cached {
-            return Ok(known);
+        let Some(Entry { since, known, again }) = cached else {
+            let known = self.read(context, token.id, now, false).await?;
+            return Ok(credential::check(token, known.as_ref(), now));
+        };
+        let presented = credential::check(token, known.as_ref(), now);
+        if presented.is_some() || (again && now.duration_since(since) < READ_AGAIN_AFTER) {
+            return Ok(presented);
         }
-        let found = credential::look_up(context.table()?, id).await?;
+        let known = self.read(context, token.id, now, true).await?;
+        Ok(credential::check(token, known.as_ref(), now))
+    }
+
+    async fn read(
+        &self,
+        context: &Context,
+        id: KeyId,
+        now: Timestamp,
+        again: bool,
+    ) -> Result<Option<Credential>, Problem> {
+        let known = credential::look_up(context.table()?, id).await?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CACHED_CREDENTIALS {
             entries.clear();
         }
-        entries.insert(id, (now, found.clone()));
-        Ok(found)
+        entries.insert(id, Entry { since: now, known: known.clone(), again });
+        Ok(known)
     }
 }
 

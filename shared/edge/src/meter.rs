@@ -4,13 +4,15 @@
 //! it holds ten thousand, and when the process is told to end. A batch keeps its id until the queue took it, and whoever
 //! reads it counts each id once, so that nothing is counted twice. Only a process that is killed without notice loses what it
 //! counted, at most the last five seconds.
+//!
+//! The same batches tell which keys were used, so that when a key was last used is known without a write per request.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rookery_domain::id::TenantId;
-use rookery_domain::usage::{Batch, Meter as Kind, Tally};
+use rookery_domain::id::{EventId, KeyId, TenantId};
+use rookery_domain::usage::{Batch, KeyLog, Meter as Kind, Tally};
 use rookery_store::{Variable, queue};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
@@ -35,6 +37,7 @@ pub struct Meter {
 #[derive(Debug, Default)]
 struct Pending {
     tally: Tally,
+    keys: KeyLog,
     counted: u64,
 }
 
@@ -51,10 +54,22 @@ impl Meter {
         }
     }
 
+    /// Notes that a key was used. It is told with the counts; by itself it makes no batch due, for every use is counted too.
+    pub fn used(&self, tenant: TenantId, key: KeyId, now: Timestamp) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).keys.note(tenant, key, now);
+    }
+
     fn take(&self, context: &Context) -> Option<Batch> {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.counted = 0;
-        pending.tally.take(context.new_id())
+        let id: EventId = context.new_id();
+        let counts = pending.tally.take(id);
+        let keys = pending.keys.take();
+        match counts {
+            Some(batch) => Some(Batch { keys, ..batch }),
+            None if keys.is_empty() => None,
+            None => Some(Batch { id, counts: Vec::new(), keys }),
+        }
     }
 
     /// Sends everything that was counted. What cannot be sent stays and is sent with the next call.
@@ -267,5 +282,22 @@ mod tests {
         assert_eq!(queue.counted(), 2500);
         context.meter().flush(&context).await;
         assert_eq!(queue.came().len(), 3, "nothing is left");
+    }
+
+    #[tokio::test]
+    async fn keys_travel_with_what_was_counted() {
+        let (queue, context) = queue().await;
+        let key: KeyId = rookery_domain::id::Id::from_uuid(uuid::Uuid::from_u128(7));
+        let now = "2026-11-21T09:30:00Z".parse().unwrap();
+        for _ in 0..3 {
+            context.meter().used(tenant(1), key, now);
+            count(&context, 1, 1);
+        }
+        context.meter().flush(&context).await;
+        let batch = &queue.came()[0].0;
+        assert_eq!(batch.keys.iter().map(|used| (used.key, used.at)).collect::<Vec<_>>(), [(key, now)]);
+        assert_eq!(batch.counts[0].count, 3);
+        context.meter().flush(&context).await;
+        assert_eq!(queue.came().len(), 1, "nothing is left");
     }
 }

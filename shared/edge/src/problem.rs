@@ -92,6 +92,15 @@ impl Problem {
         Self::Invalid(Faults::one(pointer, detail))
     }
 
+    /// What a body names and is not there is a fault in the body, at its place.
+    #[must_use]
+    pub fn in_body(self, pointer: &str) -> Self {
+        match self {
+            Self::NotFound(_) => Self::invalid(pointer, "does not exist"),
+            other => other,
+        }
+    }
+
     /// A fault of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

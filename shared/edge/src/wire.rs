@@ -1,6 +1,7 @@
 //! Representations that more than one area answers with.
 
 use jiff::Timestamp;
+use rookery_domain::binding::Range;
 use rookery_domain::id::{KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::text::{Email, Name, Slug};
@@ -175,10 +176,16 @@ pub struct ApiKey {
     pub owner_id: KeyOwner,
     /// What it may do at the most: permissions, or `*` alone for everything.
     pub scopes: Vec<String>,
+    /// The address ranges that it may be used from; from anywhere if empty.
+    pub addresses: Vec<Range>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused.
     pub revoked_at: Option<Timestamp>,
+    /// Until when the secret before its last rotation works beside the current one.
+    pub previous_secret_until: Option<Timestamp>,
+    /// When it was last used, to about a minute; `null` if it never was.
+    pub last_used_at: Option<Timestamp>,
     /// Counts its changes.
     pub version: u64,
     /// When it was made.
@@ -194,8 +201,11 @@ impl From<key::ApiKey> for ApiKey {
             name: key.name,
             owner_id: key.owner,
             scopes: key.scopes.to_strings(),
+            addresses: key.addresses,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            previous_secret_until: key.previous_until,
+            last_used_at: None,
             version: key.version,
             created_at: key.created_at,
             updated_at: key.updated_at,

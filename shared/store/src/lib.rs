@@ -34,6 +34,7 @@ mod record;
 pub mod release;
 pub mod replay;
 pub mod report;
+pub mod role;
 pub mod seal;
 pub mod secret;
 pub mod serving;

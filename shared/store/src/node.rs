@@ -108,6 +108,22 @@ pub fn detach(transaction: &mut Transaction, scope: &TenantScope, id: impl Into<
     transaction.remove(&key(scope, id));
 }
 
+/// Adds the deletion of a place to a transaction that was made with [`attach`]; refused while anything is counted below it.
+pub fn detach_empty(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: impl Into<NodeId>,
+    below: &'static str,
+) {
+    let none = AttributeValue::N("0".into());
+    transaction.delete_if(&key(scope, id), "children = :none", [(":none", none)], Refusal::NotEmpty(below));
+}
+
+/// Demands that a place exists when the transaction commits.
+pub fn require(transaction: &mut Transaction, scope: &TenantScope, id: NodeId) {
+    transaction.require(&key(scope, id), id.kind());
+}
+
 /// Counts something more or less below a place, which must exist. For what keeps it from being deleted and has no place of its own.
 pub fn count(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, amount: i64) {
     let amount = AttributeValue::N(amount.to_string());

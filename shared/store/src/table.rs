@@ -261,6 +261,37 @@ impl Table {
         }
     }
 
+    /// Writes an item, unless there is one of a later or the same time, outside of any transaction. The time is its attribute
+    /// `at`, a number.
+    pub(crate) async fn put_newer<R: Record>(
+        &self,
+        key: &Key,
+        record: &R,
+        at: i64,
+    ) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(to_item(key, record)?))
+            .condition_expression("attribute_not_exists(pk) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(source) => Err(StoreError::failed("PutItem", source)),
+        }
+    }
+
     /// Adds one to a counter and answers its new value. The item disappears at `expires`, in seconds of Unix time.
     pub async fn count(&self, key: &Key, expires: i64) -> Result<u64, StoreError> {
         let answer = self

@@ -21,7 +21,7 @@ fn batch(n: u64, used: &[(usize, i64, u64)]) -> Batch {
     for (meter, ago, count) in used {
         tally.add(tenant(1), Meter::ALL[*meter], Timestamp::from_second(NOW - ago).unwrap(), *count);
     }
-    tally.take(event_id(1, n)).unwrap_or(Batch { id: event_id(1, n), counts: Vec::new() })
+    tally.take(event_id(1, n)).unwrap_or(Batch { id: event_id(1, n), counts: Vec::new(), keys: Vec::new() })
 }
 
 fn part(batch: &Batch) -> Part {

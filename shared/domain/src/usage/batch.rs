@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Bucket, Granularity, Meter};
 use crate::event::Event;
-use crate::id::{EventId, TenantId};
+use crate::id::{EventId, KeyId, TenantId};
 
 /// Most counts of one batch. Each takes about 100 bytes of JSON, and a queue carries 256 KB without asking twice.
 pub const COUNTS_PER_BATCH: usize = 1000;
@@ -34,6 +34,17 @@ fn hour<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bucket, D::Error> 
     }
 }
 
+/// That an API key was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// The key's tenant.
+    pub tenant: TenantId,
+    /// The key.
+    pub key: KeyId,
+    /// When, the last time that the process knows of.
+    pub at: Timestamp,
+}
+
 /// Counts that are sent, stored and counted as one. A batch that arrives again has the same id and changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
@@ -41,6 +52,10 @@ pub struct Batch {
     pub id: EventId,
     /// The counts; no two of the same tenant, meter and hour.
     pub counts: Vec<Count>,
+    /// The keys that were used meanwhile. They travel with the counts and are no part of them: the latest use of a key is what is
+    /// kept, however often and in whatever order it arrives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyUse>,
 }
 
 impl Batch {
@@ -94,7 +109,47 @@ impl Tally {
         let taken = std::mem::replace(&mut self.0, rest);
         let count = |((tenant, meter, hour), count)| Count { tenant, meter, hour, count };
         let counts: Vec<Count> = taken.into_iter().map(count).collect();
-        (!counts.is_empty()).then_some(Batch { id, counts })
+        (!counts.is_empty()).then_some(Batch { id, counts, keys: Vec::new() })
+    }
+}
+
+/// How long a process waits until it tells of the same key again, in seconds.
+const KEY_USE_INTERVAL_S: i64 = 30;
+
+/// Most keys that are remembered; what was told of them is forgotten when there are more.
+const KEYS_REMEMBERED: usize = 10_000;
+
+/// The keys that were used, told of every 30 seconds at the most. So the last use that is known of a key is older than
+/// the true one by that at the most, and by the way of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyLog {
+    told: BTreeMap<KeyId, Timestamp>,
+    waiting: BTreeMap<KeyId, KeyUse>,
+}
+
+impl KeyLog {
+    /// Notes that a key was used.
+    pub fn note(&mut self, tenant: TenantId, key: KeyId, at: Timestamp) {
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.at = waiting.at.max(at);
+            return;
+        }
+        let told = self.told.get(&key);
+        if told.is_none_or(|told| at.as_second() - told.as_second() >= KEY_USE_INTERVAL_S) {
+            self.waiting.insert(key, KeyUse { tenant, key, at });
+        }
+    }
+
+    /// Takes up to [`COUNTS_PER_BATCH`] uses out.
+    pub fn take(&mut self) -> Vec<KeyUse> {
+        let rest = self.waiting.keys().nth(COUNTS_PER_BATCH).copied();
+        let rest = rest.map_or_else(BTreeMap::new, |first| self.waiting.split_off(&first));
+        let taken = std::mem::replace(&mut self.waiting, rest);
+        if self.told.len() + taken.len() > KEYS_REMEMBERED {
+            self.told.clear();
+        }
+        self.told.extend(taken.values().map(|used| (used.key, used.at)));
+        taken.into_values().collect()
     }
 }
 
@@ -157,6 +212,32 @@ mod tests {
         assert_eq!(serde_json::to_value(&batch).unwrap(), expected);
         let day = expected.to_string().replace("T09", "");
         assert!(serde_json::from_str::<Batch>(&day).is_err());
+    }
+
+    #[test]
+    fn a_key_is_told_of_twice_a_minute() {
+        let (mut log, key) = (KeyLog::default(), KeyId::from_uuid(Uuid::from_u128(1)));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut told = Vec::new();
+        for second in 0..=70 {
+            log.note(tenant(1), key, at(second));
+            if second % 4 == 0 {
+                told.extend(log.take().into_iter().map(|used| used.at.as_second()));
+            }
+        }
+        // Noted at 30 and 62, and sent with the batch after it, with the latest use.
+        assert_eq!(told, [0, 32, 64]);
+        assert_eq!(log.take(), []);
+    }
+
+    #[test]
+    fn many_keys_leave_in_several_batches() {
+        let mut log = KeyLog::default();
+        for key in 0..2500 {
+            log.note(tenant(1), KeyId::from_uuid(Uuid::from_u128(key)), Timestamp::UNIX_EPOCH);
+        }
+        let sizes: Vec<usize> = std::iter::repeat_with(|| log.take().len()).take(4).collect();
+        assert_eq!(sizes, [1000, 1000, 500, 0]);
     }
 
     #[test]
