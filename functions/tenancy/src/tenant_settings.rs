@@ -14,7 +14,7 @@ pub fn router() -> OpenApiRouter<Context> {
     OpenApiRouter::new().routes(routes!(read, update))
 }
 
-fn answered(tenant: Tenant) -> Result<Answer, Problem> {
+fn answered(tenant: &Tenant) -> Result<Answer, Problem> {
     Ok(Answer::ok(&tenant.settings)?.version(tenant.version))
 }
 
@@ -27,7 +27,7 @@ fn answered(tenant: Tenant) -> Result<Answer, Problem> {
     responses((status = 200, description = "The settings.", body = TenantSettings, headers(("ETag" = String, description = "The version of the tenant, for `If-Match`."))))
 )]
 async fn read(State(context): State<Context>, scope: Scope<right::TenantRead>) -> Result<Answer, Problem> {
-    answered(load(&context, &scope.tenant).await?)
+    answered(&load(&context, &scope.tenant).await?)
 }
 
 /// Change the settings of the caller's tenant.
@@ -52,5 +52,5 @@ async fn update(
     if_match: IfMatch,
     Body { value, .. }: Body<TenantSettingsPatch>,
 ) -> Result<Answer, Problem> {
-    change(&context, &scope, if_match, value.check()?, answered).await
+    change(&context, &scope, if_match, value.check()?, |tenant| answered(&tenant)).await
 }
