@@ -26,11 +26,19 @@ impl Ids {
         let body = json!({"name": "Pilot", "permissions": ["app.read"]});
         let role = world.post(owner, "/v1/roles", body).await.expect(201);
         let bindings = world.get(owner, "/v1/bindings").await.expect(200);
+        let path = format!("/v1/organizations/{}/groups", organization.text("/id"));
+        let group = world.post(owner, &path, json!({"name": "Pilots"})).await.expect(201);
+        let email = format!("guest-of-{}@example.com", owner.tenant);
+        let invitation = world.post(owner, "/v1/invitations", json!({"email": email})).await.expect(201);
+        let people = world.get(owner, "/v1/users").await.expect(200);
         Self(Map::from_iter([
             ("role".to_owned(), json!(role.text("/id"))),
             ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
             ("subject".to_owned(), json!(bindings.text("/items/0/subject_id"))),
             ("node".to_owned(), json!(owner.tenant)),
+            ("group".to_owned(), json!(group.text("/id"))),
+            ("invitation".to_owned(), json!(invitation.text("/id"))),
+            ("user".to_owned(), json!(people.text("/items/0/id"))),
             ("app".to_owned(), json!(app.id)),
             ("app_key".to_owned(), json!(app.app_key)),
             ("sha256".to_owned(), json!(Sha256::of(text.as_bytes()))),
@@ -94,7 +102,11 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "channels" => json!({"name": "beta"}),
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
         "ramp" => json!({"rollout_bp": 9000}),
-        "{organization}" | "{division}" | "{project}" | "{app}" | "{role}" | "{key}" => {
+        "groups" => json!({"name": "Other"}),
+        "members" => json!({"user_id": ids.0["user"]}),
+        "invitations" => json!({"email": "other@example.com"}),
+        "{organization}" | "{division}" | "{project}" | "{app}" | "{role}" | "{key}" | "{group}"
+        | "{user}" => {
             json!({"name": "Renamed"})
         }
         _ => json!({}),

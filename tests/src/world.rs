@@ -37,6 +37,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_releases::ROUTES,
         rookery_device::ROUTES,
         rookery_audit::ROUTES,
+        rookery_people::ROUTES,
         rookery_usage::ROUTES,
         rookery_events::ROUTES,
         rookery_meta::ROUTES,
@@ -327,6 +328,8 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "PACKAGE_BUCKET" => "packages",
             "KMS_KEY_ID" => "key",
             "EVENT_BUS_NAME" => "bus",
+            "MAIL_FROM" => "rookery@example.com",
+            "INVITATION_URL" => "https://rookery.test/invited",
             "REPORTS_QUEUE_URL" | "USAGE_QUEUE_URL" => "http://127.0.0.1:9/none",
             _ => return None,
         };
@@ -335,7 +338,8 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
     Settings::read(look_up, &[]).expect("nothing is needed")
 }
 
-fn database(endpoint: &str) -> aws_sdk_dynamodb::Client {
+/// A client of the database behind an endpoint.
+pub(crate) fn database(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12())
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))

@@ -1,7 +1,5 @@
 //! `POST /v1/signup`: founding a tenant.
 
-use std::net::Ipv6Addr;
-
 use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::app::Ancestors;
@@ -16,18 +14,13 @@ use rookery_domain::signup::{self, DEFAULT, Founding, Ids, Request};
 use rookery_domain::text::{Email, Name, ParseError, Slug};
 use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts};
-use rookery_store::{Partition, TenantScope, Transaction, Variable, credential, node, tenant};
+use rookery_store::{TenantScope, Transaction, Variable, credential, node, tenant};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::password;
-
-/// How many tenants one address may found in an hour, unless configured.
-const SIGNUPS_PER_HOUR: u64 = 10;
-/// An hour and some minutes, in seconds: how long an address is counted.
-const COUNTED_SECONDS: i64 = 3_900;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -122,11 +115,11 @@ async fn sign_up(
 ) -> Result<Answer, Problem> {
     // Whoever gives a code is counted before it is looked at, so that codes cannot be guessed without end.
     if value.code.is_some() {
-        limit(&context, &facts.origin).await?;
+        context.limit_tries(&facts.origin, "signup").await?;
         admit(&context, value.code.as_deref())?;
     } else {
         admit(&context, None)?;
-        limit(&context, &facts.origin).await?;
+        context.limit_tries(&facts.origin, "signup").await?;
     }
     let password_hash =
         value.owner.password.map(|password| password::hash(&context, &password.0)).transpose()?;
@@ -186,33 +179,6 @@ fn admit(context: &Context, code: Option<&str>) -> Result<(), Problem> {
             }
         }
         _ => Err(Problem::Closed("signing up is closed")),
-    }
-}
-
-/// Counts a sign-up of an address, and refuses too many of them.
-async fn limit(context: &Context, origin: &Origin) -> Result<(), Problem> {
-    let most = context
-        .settings()
-        .get(Variable::SignupsPerHour)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(SIGNUPS_PER_HOUR);
-    let now = context.now().as_second();
-    let hour = now / 3600;
-    let address = Sha256::of(network(origin.address.as_deref().unwrap_or("unknown")).as_bytes());
-    let counter = Partition::directory("signup", format_args!("{address}#{hour}")).only();
-    let count = context.table()?.count(&counter, now + COUNTED_SECONDS).await?;
-    if count > most {
-        let retry_after_s = u64::try_from((hour + 1) * 3600 - now).unwrap_or(3600);
-        return Err(Problem::TooManyRequests { retry_after_s });
-    }
-    Ok(())
-}
-
-/// What stands for whoever has an address: of IPv6 the first 64 bits, for the rest is the network's own to choose.
-fn network(address: &str) -> String {
-    match address.parse::<Ipv6Addr>() {
-        Ok(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-        Err(_) => address.to_owned(),
     }
 }
 

@@ -25,6 +25,8 @@ impl Action {
     pub const TENANT_SIGN_UP: Self = Self(Cow::Borrowed("tenant.sign_up"));
     /// A revoked or expired API key was presented, with its right secret.
     pub const API_KEY_USE: Self = Self(Cow::Borrowed("api_key.use"));
+    /// Somebody accepted an invitation, and is a person of the tenant from then on.
+    pub const INVITATION_ACCEPT: Self = Self(Cow::Borrowed("invitation.accept"));
 
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
@@ -37,8 +39,9 @@ impl FromStr for Action {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let special =
-            [Self::TENANT_SIGN_UP, Self::API_KEY_USE].into_iter().find(|action| action.as_str() == text);
+        let special = [Self::TENANT_SIGN_UP, Self::API_KEY_USE, Self::INVITATION_ACCEPT]
+            .into_iter()
+            .find(|action| action.as_str() == text);
         let of_permission = || text.parse::<Permission>().ok().map(Self::from);
         special.or_else(of_permission).ok_or(ParseError::new("is not an action"))
     }

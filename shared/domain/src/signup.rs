@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use crate::app::Ancestors;
-use crate::id::{OrganizationId, TenantId, UserId, WorkspaceId};
+use crate::id::{OrganizationId, UserId, WorkspaceId};
 use crate::organization::Organization;
 use crate::project::Project;
 use crate::tenant::{Tenant, TenantSettings};
 use crate::text::{Email, Name, Slug};
+use crate::user::{User, UserState};
 
 /// The name of everything that signing up makes, so that nobody has to learn the tree before the first release.
 pub const DEFAULT: &str = "default";
@@ -20,25 +21,6 @@ pub struct Workspace {
     /// The organization it belongs to.
     pub organization: OrganizationId,
     /// Its name, unique within the organization.
-    pub name: Name,
-    /// Counts its changes, from 1.
-    pub version: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
-
-/// A person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// Its id.
-    pub id: UserId,
-    /// The tenant it belongs to.
-    pub tenant: TenantId,
-    /// Its mail address, unique within the tenant.
-    pub email: Email,
-    /// Its name.
     pub name: Name,
     /// Counts its changes, from 1.
     pub version: u64,
@@ -112,8 +94,11 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
         owner: User {
             id: owner,
             tenant: tree.tenant,
+            organization: tree.organization,
+            division: None,
             email: request.email,
             name: request.owner_name,
+            state: UserState::Active,
             version: 1,
             created_at: at,
             updated_at: at,

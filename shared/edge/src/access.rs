@@ -120,6 +120,20 @@ impl<R: Right> Reach<R> {
 }
 
 impl Caller {
+    /// The event of something that a route does beside what it is for, such as what goes with a person who is deleted: the action is
+    /// the permission that it would take by itself.
+    pub fn consequence(
+        &self,
+        context: &Context,
+        permission: Permission,
+        resource: Resource,
+        version: u64,
+        changes: Vec<Change>,
+    ) -> Event {
+        let event = self.event_of(context, permission.into(), resource);
+        Event { version, changes, ..event }
+    }
+
     /// Whether the caller may do something with a place, by its own rights and by the scopes of its key.
     pub fn may(&self, context: &Context, permission: Permission, place: &Lineage) -> Result<bool, Problem> {
         Ok(self.principal.scopes.allow(permission) && self.decision(context, permission, place)?.is_allowed())

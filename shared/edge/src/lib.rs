@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod commit;
 mod context;
+mod limit;
 mod meter;
 mod params;
 mod problem;

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use rookery_domain::binding::Range;
-use rookery_domain::id::{KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::id::{DivisionId, KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::text::{Email, Name, Slug};
+use rookery_domain::user::{self, UserState};
 use rookery_domain::{key, organization, project, signup, tenant};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -140,10 +141,16 @@ impl From<project::Project> for Project {
 pub struct User {
     /// Its id.
     pub id: UserId,
-    /// Its mail address.
+    /// The organization it belongs to.
+    pub organization_id: OrganizationId,
+    /// The division it belongs to, if it belongs to one.
+    pub division_id: Option<DivisionId>,
+    /// Its mail address, unique within the tenant, whatever its case.
     pub email: Email,
     /// Its name.
     pub name: Name,
+    /// Whether it may act.
+    pub state: UserState,
     /// Counts its changes.
     pub version: u64,
     /// When it was made.
@@ -152,12 +159,15 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-impl From<signup::User> for User {
-    fn from(user: signup::User) -> Self {
+impl From<user::User> for User {
+    fn from(user: user::User) -> Self {
         Self {
             id: user.id,
+            organization_id: user.organization,
+            division_id: user.division,
             email: user.email,
             name: user.name,
+            state: user.state,
             version: user.version,
             created_at: user.created_at,
             updated_at: user.updated_at,

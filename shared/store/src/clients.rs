@@ -18,6 +18,7 @@ pub struct Clients {
     keys: OnceLock<aws_sdk_kms::Client>,
     queues: OnceLock<aws_sdk_sqs::Client>,
     bus: OnceLock<aws_sdk_eventbridge::Client>,
+    mail: OnceLock<aws_sdk_sesv2::Client>,
 }
 
 impl Clients {
@@ -31,6 +32,7 @@ impl Clients {
             keys: OnceLock::new(),
             queues: OnceLock::new(),
             bus: OnceLock::new(),
+            mail: OnceLock::new(),
         }
     }
 
@@ -76,5 +78,9 @@ impl Clients {
     /// EventBridge.
     pub fn bus(&self) -> &aws_sdk_eventbridge::Client {
         self.bus.get_or_init(|| aws_sdk_eventbridge::Client::new(self.config()))
+    }
+    /// SES.
+    pub fn mail(&self) -> &aws_sdk_sesv2::Client {
+        self.mail.get_or_init(|| aws_sdk_sesv2::Client::new(self.config()))
     }
 }

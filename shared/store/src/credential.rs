@@ -12,7 +12,9 @@ use rookery_domain::text::Name;
 use rookery_domain::usage::KeyUse;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction};
+use crate::{
+    Filter, Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction,
+};
 
 /// Somebody who presented a key that exists, with its right secret. Whether it is still good is for the caller to ask.
 #[derive(Debug, Clone)]
@@ -243,6 +245,21 @@ pub async fn last_uses(
         Some((key.parse().ok()?, Timestamp::from_millisecond(record.at).ok()?))
     };
     Ok(found.into_iter().filter_map(read).collect())
+}
+
+/// Reads all keys of an owner. They are looked for among all keys of the tenant, page by page.
+pub async fn of_owner(table: &Table, scope: &TenantScope, owner: KeyOwner) -> Result<Vec<Found>, StoreError> {
+    let filter = Filter { equal: vec![("owner", owner.to_string())] };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let slice = Slice { limit: 1000, after, filter: Some(filter.clone()), ..Slice::default() };
+        let page = table.list::<ApiKeyRecord>(&collection(scope), slice).await?;
+        found.extend(page.items.into_iter().map(ApiKeyRecord::into_found));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,11 @@ impl TenantScope {
         Self(tenant)
     }
 
+    /// The scope of the tenant whose invitation somebody holds, with its right secret.
+    pub(crate) const fn of_invitation(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// Whose scope it is.
     pub const fn tenant(&self) -> TenantId {
         self.0

@@ -1,4 +1,4 @@
-//! Everything that talks to DynamoDB, S3, KMS, SQS and EventBridge.
+//! Everything that talks to DynamoDB, S3, KMS, SQS, EventBridge and SES.
 //!
 //! Tenancy is in the types: an item of a tenant is reached by a [`Key`] only, a key is made of a [`Partition`] only, and the
 //! partitions of a tenant come from its [`TenantScope`] only, which nothing but authentication, founding a tenant, and an
@@ -20,9 +20,12 @@ pub mod group;
 pub mod guard;
 pub mod history;
 pub mod idempotency;
+pub mod invitation;
 mod key;
+pub mod mail;
 pub mod migration;
 pub mod node;
+pub mod notification;
 pub mod object;
 pub mod organization;
 pub mod package;
@@ -44,6 +47,7 @@ mod table;
 pub mod tenant;
 mod transaction;
 pub mod usage;
+pub mod user;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
@@ -93,12 +97,14 @@ pub enum StoreError {
 }
 
 /// The codes with which services say that a call is at fault, not they.
-const OUR_FAULT: [&str; 11] = [
+const OUR_FAULT: [&str; 13] = [
     "AccessDenied",
     "AccessDeniedException",
     "AWS.SimpleQueueService.NonExistentQueue",
     "InvalidMessageContents",
     "InvalidParameterValue",
+    "MailFromDomainNotVerifiedException",
+    "MessageRejected",
     "NoSuchBucket",
     "NotFoundException",
     "QueueDoesNotExist",

@@ -215,6 +215,21 @@ pub fn relocate(
     Ok(())
 }
 
+/// Adds a move of something that nothing of its own kind stands below, so that neither a ring nor a depth can come of it: a person.
+pub fn rehome(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, from: NodeId, to: &Lineage) {
+    let place = |node: NodeId| AttributeValue::S(node.to_string());
+    let above = AttributeValue::L(to.below().into_iter().map(place).collect());
+    transaction.update(
+        &key(scope, id),
+        "SET parent = :to, above = :above",
+        Some("parent = :from"),
+        [(":to", place(to.node)), (":above", above), (":from", place(from))],
+        Refusal::Overtaken,
+    );
+    count(transaction, scope, from, -1);
+    count(transaction, scope, to.node, 1);
+}
+
 /// Adds a change of state to a transaction.
 pub fn set_state(
     transaction: &mut Transaction,

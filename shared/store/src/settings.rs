@@ -46,6 +46,10 @@ variables! {
     SignupsPerHour = "SIGNUPS_PER_HOUR";
     /// Base of the links that answers carry; where empty, the domain that the request came to.
     PublicBaseUrl = "PUBLIC_BASE_URL";
+    /// The address that mails come from.
+    MailFrom = "MAIL_FROM";
+    /// Where the links of invitations lead.
+    InvitationUrl = "INVITATION_URL";
     /// For how many seconds a device function may answer from memory.
     ServingCacheSeconds = "SERVING_CACHE_SECONDS";
     /// For how many seconds an authenticated key may be taken from memory.

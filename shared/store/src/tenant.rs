@@ -2,18 +2,17 @@
 
 use jiff::Timestamp;
 use rookery_domain::binding::{Binding, Subject};
-use rookery_domain::id::{OrganizationId, TenantId, UserId, WorkspaceId};
+use rookery_domain::id::{OrganizationId, TenantId, WorkspaceId};
 use rookery_domain::node::NodeId;
 use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::Founding;
 use rookery_domain::tenant::{Tenant, TenantSettings};
-use rookery_domain::text::{Email, Name, Slug};
+use rookery_domain::text::{Name, Slug};
 use serde::{Deserialize, Serialize};
 
-use crate::transaction::unique;
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding, node,
-    organization, project, quota,
+    organization, project, quota, user,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,23 +43,6 @@ struct WorkspaceRecord {
 
 impl Record for WorkspaceRecord {
     const KIND: &'static str = "workspace";
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct UserRecord {
-    id: UserId,
-    tenant: TenantId,
-    email: Email,
-    name: Name,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    password_hash: Option<String>,
-    version: u64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl Record for UserRecord {
-    const KIND: &'static str = "user";
 }
 
 /// The slug's entry in the directory, which makes it unique on the platform.
@@ -105,18 +87,7 @@ pub fn found(
     };
     transaction.create(&scope.partition(&["workspace"]).item(workspace.id), &record, FRESH)?;
     project::put_new(transaction, scope, &project)?;
-    transaction.claim(&unique(scope, "user", "tenant", &owner.email.normalized()), "mail address");
-    let record = UserRecord {
-        id: owner.id,
-        tenant: owner.tenant,
-        email: owner.email,
-        name: owner.name,
-        password_hash,
-        version: owner.version,
-        created_at: owner.created_at,
-        updated_at: owner.updated_at,
-    };
-    transaction.create(&scope.partition(&["user"]).item(owner.id), &record, FRESH)?;
+    user::create(transaction, scope, &owner, password_hash)?;
     node::plant(transaction, scope, &places(founding, ownership))?;
     quota::open(transaction, scope, Plan::Free, &[(Quota::Members, 1), (Quota::Keys, 1)])?;
     quota::open_workspace(transaction, scope, founding.workspace.id)?;

@@ -157,6 +157,7 @@ pub fn variables_and_rights_match(stack: &Stack) -> Faults {
         ("EVENT_BUS_NAME", "events:PutEvents", "Messaging.Outputs.BusArn"),
         ("REPORTS_QUEUE_URL", "sqs:SendMessage", "Messaging.Outputs.ReportsQueueArn"),
         ("USAGE_QUEUE_URL", "sqs:SendMessage", "Messaging.Outputs.UsageQueueArn"),
+        ("MAIL_FROM", "ses:SendEmail", "identity/${MailIdentity}"),
         ("RELAY_FAILURES_URL", "sqs:SendMessage", "Messaging.Outputs.RelayFailuresArn"),
     ];
     let mut faults = Faults::new();

@@ -1,0 +1,228 @@
+//! The records of people, and what they are found by.
+
+use jiff::Timestamp;
+use rookery_domain::id::{DivisionId, OrganizationId, TenantId, UserId};
+use rookery_domain::text::{Email, Name};
+use rookery_domain::user::{Search, User, UserState};
+use serde::{Deserialize, Serialize};
+
+use crate::transaction::unique;
+use crate::{
+    Filter, Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction,
+};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct UserRecord {
+    id: UserId,
+    tenant: TenantId,
+    organization: OrganizationId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    division: Option<DivisionId>,
+    email: Email,
+    name: Name,
+    state: UserState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password_hash: Option<String>,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for UserRecord {
+    const KIND: &'static str = "user";
+}
+
+impl From<UserRecord> for User {
+    fn from(record: UserRecord) -> Self {
+        Self {
+            id: record.id,
+            tenant: record.tenant,
+            organization: record.organization,
+            division: record.division,
+            email: record.email,
+            name: record.name,
+            state: record.state,
+            version: record.version,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+impl UserRecord {
+    fn new(user: &User, password_hash: Option<String>) -> Self {
+        Self {
+            id: user.id,
+            tenant: user.tenant,
+            organization: user.organization,
+            division: user.division,
+            email: user.email.clone(),
+            name: user.name.clone(),
+            state: user.state,
+            password_hash,
+            version: user.version,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+/// A word that a person is found by.
+#[derive(Debug, Serialize, Deserialize)]
+struct WordRecord {
+    user: UserId,
+    word: String,
+}
+
+impl Record for WordRecord {
+    const KIND: &'static str = "user_word";
+}
+
+/// A person as it was found, with what is needed to write it again.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The person.
+    pub user: User,
+    password_hash: Option<String>,
+}
+
+/// Whom to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which {
+    /// Only people of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Only people in this state.
+    pub state: Option<UserState>,
+}
+
+fn collection(scope: &TenantScope) -> Partition {
+    scope.partition(&["user"])
+}
+
+fn of_organization(scope: &TenantScope, organization: OrganizationId) -> Partition {
+    scope.partition(&[&organization.to_string(), "user"])
+}
+
+fn search_words(scope: &TenantScope) -> Partition {
+    scope.partition(&["user-search"])
+}
+
+fn guard(scope: &TenantScope, email: &Email) -> Key {
+    unique(scope, "user", "tenant", &email.normalized())
+}
+
+fn index<'a>(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    user: UserId,
+    words: impl IntoIterator<Item = &'a String>,
+) -> Result<(), StoreError> {
+    for word in words {
+        let place = search_words(scope).item(format_args!("{word}#{user}"));
+        transaction.put(&place, &WordRecord { user, word: word.clone() })?;
+    }
+    Ok(())
+}
+
+/// Adds a new person to a transaction, and claims the mail address. The password's hash, if there is one, stays in this record and
+/// travels nowhere else.
+pub fn create(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    user: &User,
+    password_hash: Option<String>,
+) -> Result<(), StoreError> {
+    transaction.claim(&guard(scope, &user.email), "mail address");
+    let record = UserRecord::new(user, password_hash);
+    transaction.create(&collection(scope).item(user.id), &record, Refusal::Taken("id"))?;
+    transaction
+        .put(&of_organization(scope, user.organization).item(user.id), &UserRecord::new(user, None))?;
+    index(transaction, scope, user.id, &user.words())
+}
+
+/// Adds a changed person to a transaction.
+pub fn replace(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    before: &Found,
+    after: &User,
+) -> Result<(), StoreError> {
+    if before.user.email.normalized() != after.email.normalized() {
+        transaction.claim(&guard(scope, &after.email), "mail address");
+        transaction.remove(&guard(scope, &before.user.email));
+    }
+    let record = UserRecord::new(after, before.password_hash.clone());
+    transaction.replace(&collection(scope).item(after.id), &record, before.user.version)?;
+    transaction
+        .put(&of_organization(scope, after.organization).item(after.id), &UserRecord::new(after, None))?;
+    let (old, new) = (before.user.words(), after.words());
+    for word in old.difference(&new) {
+        transaction.remove(&search_words(scope).item(format_args!("{word}#{}", after.id)));
+    }
+    index(transaction, scope, after.id, new.difference(&old))
+}
+
+/// Adds the end of a person's record to a transaction, with everything that it is found by.
+pub fn erase(transaction: &mut Transaction, scope: &TenantScope, before: &Found) {
+    let user = &before.user;
+    transaction.delete(&collection(scope).item(user.id), user.version);
+    transaction.remove(&of_organization(scope, user.organization).item(user.id));
+    transaction.remove(&guard(scope, &user.email));
+    for word in user.words() {
+        transaction.remove(&search_words(scope).item(format_args!("{word}#{}", user.id)));
+    }
+}
+
+/// Reads a person of the tenant.
+pub async fn find(table: &Table, scope: &TenantScope, id: UserId) -> Result<Option<Found>, StoreError> {
+    let record: Option<UserRecord> = table.get(&collection(scope).item(id)).await?;
+    Ok(record.map(|mut record| {
+        let password_hash = record.password_hash.take();
+        Found { user: User::from(record), password_hash }
+    }))
+}
+
+/// Whether a mail address is a person's of the tenant.
+pub async fn is_known(table: &Table, scope: &TenantScope, email: &Email) -> Result<bool, StoreError> {
+    Ok(table.get::<crate::record::Marker>(&guard(scope, email)).await?.is_some())
+}
+
+/// Lists people, newest first.
+pub async fn list(
+    table: &Table,
+    scope: &TenantScope,
+    which: Which,
+    slice: Slice,
+) -> Result<Listed<User>, StoreError> {
+    let partition = which
+        .organization
+        .map_or_else(|| collection(scope), |organization| of_organization(scope, organization));
+    let filter = which.state.map(|state| Filter { equal: vec![("state", state.as_str().to_owned())] });
+    let listed = table.list::<UserRecord>(&partition, Slice { filter, ..slice }).await?;
+    Ok(Listed { items: listed.items.into_iter().map(User::from).collect(), next: listed.next })
+}
+
+/// Finds people by the beginnings of their mail addresses and of the words of their names, in the order of those words. What is read
+/// is what fits the question, however many people there are beside.
+pub async fn search(
+    table: &Table,
+    scope: &TenantScope,
+    search: &Search,
+    which: Which,
+    slice: Slice,
+) -> Result<Listed<User>, StoreError> {
+    let lead = search.lead();
+    let between = Some((lead.to_owned(), format!("{lead}\u{10ffff}")));
+    let slice = Slice { between, oldest_first: true, ..slice };
+    let words = table.list::<WordRecord>(&search_words(scope), slice).await?;
+    let keys: std::collections::BTreeSet<UserId> = words.items.iter().map(|word| word.user).collect();
+    let keys: Vec<Key> = keys.into_iter().map(|user| collection(scope).item(user)).collect();
+    let users: Vec<User> = table.get_many::<UserRecord>(&keys).await?.into_iter().map(User::from).collect();
+    let fits = |word: &WordRecord| {
+        let user = users.iter().find(|user| user.id == word.user)?;
+        let wanted = which.organization.is_none_or(|organization| organization == user.organization)
+            && which.state.is_none_or(|state| state == user.state);
+        (wanted && search.finds(user).as_ref() == Some(&word.word)).then(|| user.clone())
+    };
+    Ok(Listed { items: words.items.iter().filter_map(fits).collect(), next: words.next })
+}
