@@ -38,6 +38,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_device::ROUTES,
         rookery_audit::ROUTES,
         rookery_people::ROUTES,
+        rookery_platform::ROUTES,
         rookery_usage::ROUTES,
         rookery_events::ROUTES,
         rookery_meta::ROUTES,
@@ -64,6 +65,7 @@ pub fn openapi() -> OpenApi {
 /// The platform in one process.
 pub struct World {
     router: Router,
+    client: aws_sdk_dynamodb::Client,
     context: Context,
     clock: Arc<AtomicI64>,
     database: Option<tokio::task::JoinHandle<()>>,
@@ -160,7 +162,8 @@ impl World {
 
     /// As [`World::with`], over a DynamoDB that somebody else runs and that is empty.
     pub async fn over(endpoint: &str, variables: &[(&str, &str)]) -> Self {
-        create_table(endpoint).await;
+        let client = database(endpoint);
+        create_table(&client).await;
         let settings = settings(endpoint, variables);
         let clock = Arc::new(AtomicI64::new(1_767_258_000_000_000));
         let now = Arc::clone(&clock);
@@ -174,12 +177,26 @@ impl World {
         };
         let context = Context::new(settings, sources);
         let router = http_router(api().split_for_parts().0, context.clone());
-        Self { router, context, clock, database: None, slugs: AtomicU64::new(1) }
+        Self { router, client, context, clock, database: None, slugs: AtomicU64::new(1) }
     }
 
     /// The context that the routes run in.
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Everything that is stored.
+    pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            let request = self.client.scan().table_name(TABLE).set_exclusive_start_key(start);
+            let page = request.send().await.expect("the table is scanned");
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return items;
+            }
+        }
     }
 
     /// Lets time pass.
@@ -324,6 +341,7 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
             "SIGNUP_MODE" => "open",
             "SIGNUPS_PER_HOUR" => "1000",
+            "TENANT_GRACE_DAYS" => "30",
             "PUBLIC_BASE_URL" => "https://rookery.test",
             "PACKAGE_BUCKET" => "packages",
             "KMS_KEY_ID" => "key",
@@ -349,7 +367,7 @@ pub(crate) fn database(endpoint: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
-async fn create_table(endpoint: &str) {
+async fn create_table(client: &aws_sdk_dynamodb::Client) {
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)
@@ -360,7 +378,7 @@ async fn create_table(endpoint: &str) {
     let key = |name: &str, kind: KeyType| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
     };
-    database(endpoint)
+    client
         .create_table()
         .table_name(TABLE)
         .billing_mode(BillingMode::PayPerRequest)

@@ -10,6 +10,7 @@ mod failure;
 mod invoke;
 mod local;
 mod migrate;
+mod operator;
 mod progress;
 mod project;
 mod proxy;
@@ -59,6 +60,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Bring what is stored to the form of this release, or back
     Migrate(migrate::MigrateArgs),
+    /// Let somebody operate the platform through its API, or no more
+    Operator(operator::OperatorArgs),
     /// Send dead letters to the queue that they came from
     Redrive(redrive::RedriveArgs),
     /// Build the bundle and deploy it to an AWS account, asking for what is needed
@@ -100,6 +103,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Invoke(args) => invoke::run(&project, args).await,
         Command::Replay(args) => replay::run(&project, args).await,
         Command::Migrate(args) => migrate::run(&project, args).await,
+        Command::Operator(args) => operator::run(&project, args).await,
         Command::Redrive(args) => redrive::run(&project, args).await,
         Command::Deploy { config_env } => deploy::run(&project, &config_env).await,
     }

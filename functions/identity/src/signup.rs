@@ -2,20 +2,12 @@
 
 use axum::extract::State;
 use deserr::Deserr;
-use rookery_domain::app::Ancestors;
-use rookery_domain::binding::{Binding, Grant, Subject};
-use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
-use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
-use rookery_domain::node::Lineage;
-use rookery_domain::role::{Predefined, RoleRef};
-use rookery_domain::signup::{self, DEFAULT, Founding, Ids, Request};
+use rookery_domain::signup::Request;
 use rookery_domain::text::{Email, Name, ParseError, Slug};
-use rookery_edge::wire::{self, NewApiKey};
-use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts};
-use rookery_store::{TenantScope, Transaction, Variable, credential, node, tenant};
-use serde::Serialize;
+use rookery_edge::{Answer, Body, Context, Document, Founder, Problem, RequestFacts, SignedUp, found};
+use rookery_store::Variable;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -78,17 +70,6 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// Everything that signing up made.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SignedUp {
-    tenant: wire::Tenant,
-    organization: wire::Organization,
-    workspace: wire::Workspace,
-    project: wire::Project,
-    user: wire::User,
-    api_key: NewApiKey,
-}
-
 /// Found a tenant, with an organization, a workspace and a project named `default`, an owner and an API key.
 ///
 /// The key's secret is in this answer and in no other. Who may sign up is the operator's choice: anyone, holders of a code,
@@ -124,44 +105,15 @@ async fn sign_up(
     let password_hash =
         value.owner.password.map(|password| password::hash(&context, &password.0)).transpose()?;
 
-    let ids = Ids {
-        tree: Ancestors {
-            tenant: context.new_id(),
-            organization: context.new_id(),
-            workspace: context.new_id(),
-            project: context.new_id(),
-        },
-        owner: context.new_id(),
-    };
     let request = Request {
         tenant_name: value.tenant.name,
         slug: value.tenant.slug,
         email: value.owner.email,
         owner_name: value.owner.name,
     };
-    let default: Name = DEFAULT.parse().map_err(Problem::internal)?;
-    let founding = signup::found(request, ids, &default, context.now());
-    let token = Token::new(context.new_id(), context.random());
-    let key = first_key(&founding, &token, default);
-    let ownership = ownership(&context, &founding);
-
-    let scope = TenantScope::founding(founding.tenant.id);
-    let mut transaction = Transaction::new();
-    tenant::found(&mut transaction, &scope, &founding, password_hash, &ownership)?;
-    credential::create(&mut transaction, &scope, &key, token.digest())?;
-    node::attach(&mut transaction, &scope, key.id, &home(&founding))?;
-    transaction.event(&scope, &founded(&context, facts.origin, &founding))?;
-
-    let body = SignedUp {
-        tenant: founding.tenant.into(),
-        organization: founding.organization.into(),
-        workspace: founding.workspace.into(),
-        project: founding.project.into(),
-        user: founding.owner.into(),
-        api_key: NewApiKey { key: key.into(), secret: token.reveal() },
-    };
-    let answer = Answer::created("/v1/whoami".to_owned(), &body)?.with_secret();
-    context.commit(&scope, idempotency.as_ref(), transaction, answer).await
+    let founded = found(&context, request, password_hash, facts.origin, Founder::Owner)?;
+    let answer = founded.answer("/v1/whoami".to_owned())?;
+    context.commit(&founded.scope, idempotency.as_ref(), founded.transaction, answer).await
 }
 
 /// Lets a sign-up pass that the operator allows.
@@ -179,66 +131,5 @@ fn admit(context: &Context, code: Option<&str>) -> Result<(), Problem> {
             }
         }
         _ => Err(Problem::Closed("signing up is closed")),
-    }
-}
-
-fn first_key(founding: &Founding, token: &Token, name: Name) -> ApiKey {
-    ApiKey {
-        id: token.id,
-        tenant: founding.tenant.id,
-        owner: KeyOwner::User(founding.owner.id),
-        name,
-        scopes: Scopes::All,
-        addresses: Vec::new(),
-        expires_at: None,
-        revoked_at: None,
-        previous_until: None,
-        version: 1,
-        created_at: founding.tenant.created_at,
-        updated_at: founding.tenant.created_at,
-    }
-}
-
-/// The owner's role in the whole tenant.
-fn ownership(context: &Context, founding: &Founding) -> Binding {
-    Binding {
-        tenant: founding.tenant.id,
-        subject: Subject::User(founding.owner.id),
-        grant: Grant {
-            binding: context.new_id(),
-            role: RoleRef::Predefined(Predefined::Owner),
-            node: founding.tenant.id.into(),
-            starts_at: None,
-            expires_at: None,
-            condition: None,
-        },
-        version: 1,
-        created_at: founding.tenant.created_at,
-    }
-}
-
-/// Where the owner stands in the tree.
-fn home(founding: &Founding) -> Lineage {
-    Lineage {
-        node: founding.owner.id.into(),
-        above: vec![founding.organization.id.into(), founding.tenant.id.into()],
-        stopped: None,
-    }
-}
-
-fn founded(context: &Context, origin: Origin, founding: &Founding) -> Event {
-    Event {
-        id: context.new_id(),
-        tenant: founding.tenant.id,
-        action: Action::TENANT_SIGN_UP,
-        resource: Resource::new("tenant", founding.tenant.id),
-        version: founding.tenant.version,
-        at: founding.tenant.created_at,
-        actor: Actor { kind: ActorKind::User, id: founding.owner.id.to_string() },
-        origin,
-        outcome: Outcome::Allowed,
-        reason: None,
-        changes: changes(&serde_json::Value::Null, &wire::Tenant::from(founding.tenant.clone())),
-        measures: std::collections::BTreeMap::new(),
     }
 }

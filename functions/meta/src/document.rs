@@ -16,6 +16,8 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 const BEARER: &str = "bearer";
+/// The token of somebody who operates the platform. It is sent as keys are, and opens other routes.
+const OPERATOR: &str = "operator";
 
 /// Completes the document that the route table makes: title, security, and the answers that every route of a kind may give.
 pub fn document(mut api: OpenApi) -> OpenApi {
@@ -29,9 +31,10 @@ pub fn document(mut api: OpenApi) -> OpenApi {
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
     let components = api.components.get_or_insert_with(Components::new);
-    components
-        .security_schemes
-        .insert(BEARER.to_owned(), RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))));
+    for scheme in [BEARER, OPERATOR] {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.security_schemes.insert(scheme.to_owned(), RefOr::T(bearer));
+    }
     components.schemas.insert("Problem".to_owned(), Document::schema());
     let mut nested = Vec::new();
     Document::schemas(&mut nested);

@@ -23,6 +23,8 @@ pub struct Action(Cow<'static, str>);
 impl Action {
     /// A tenant was founded by signing up.
     pub const TENANT_SIGN_UP: Self = Self(Cow::Borrowed("tenant.sign_up"));
+    /// A tenant that was closed was erased, once its time of grace was over.
+    pub const TENANT_ERASE: Self = Self(Cow::Borrowed("platform_tenant.erase"));
     /// A revoked or expired API key was presented, with its right secret.
     pub const API_KEY_USE: Self = Self(Cow::Borrowed("api_key.use"));
     /// Somebody accepted an invitation, and is a person of the tenant from then on.
@@ -39,7 +41,7 @@ impl FromStr for Action {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let special = [Self::TENANT_SIGN_UP, Self::API_KEY_USE, Self::INVITATION_ACCEPT]
+        let special = [Self::TENANT_SIGN_UP, Self::TENANT_ERASE, Self::API_KEY_USE, Self::INVITATION_ACCEPT]
             .into_iter()
             .find(|action| action.as_str() == text);
         let of_permission = || text.parse::<Permission>().ok().map(Self::from);
@@ -83,6 +85,8 @@ pub enum ActorKind {
     ApiKey,
     /// A person.
     User,
+    /// Somebody who operates the platform.
+    Operator,
     /// The platform itself.
     System,
 }
@@ -221,11 +225,16 @@ pub struct Event {
     pub measures: BTreeMap<Meter, u64>,
 }
 
+/// The kind of resource that a tenant is to those who operate the platform.
+pub const ACCOUNT: &str = "platform_tenant";
+
 impl Event {
     /// The aggregate whose history the event belongs to. What changes no resource, a denied attempt or a mere use, is a
-    /// history of its own.
+    /// history of its own. What operators do to a tenant is another history than what the tenant does to itself, with versions of
+    /// its own.
     pub fn aggregate(&self) -> String {
         match self.outcome {
+            Outcome::Allowed if self.resource.kind == ACCOUNT => format!("{ACCOUNT}-{}", self.resource.id),
             Outcome::Allowed if self.version > 0 => self.resource.id.clone(),
             Outcome::Allowed | Outcome::Denied => self.id.to_string(),
         }
@@ -250,7 +259,12 @@ mod tests {
 
     #[test]
     fn actions_are_known_by_name() {
-        for action in [Action::TENANT_SIGN_UP, Action::API_KEY_USE, Permission::ReleaseRamp.into()] {
+        for action in [
+            Action::TENANT_SIGN_UP,
+            Action::TENANT_ERASE,
+            Action::API_KEY_USE,
+            Permission::ReleaseRamp.into(),
+        ] {
             assert_eq!(action.as_str().parse(), Ok(action));
         }
         assert!("release.explode".parse::<Action>().is_err());

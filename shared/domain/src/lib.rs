@@ -3,6 +3,7 @@
 //! This crate decides and does nothing else. It holds no IO, no AWS, no HTTP, no clock and no randomness: time, ids
 //! and random bytes are arguments. Every type here is valid by construction: a value that exists was parsed.
 
+pub mod account;
 pub mod app;
 pub mod audit;
 pub mod binding;
@@ -18,6 +19,7 @@ pub mod invitation;
 pub mod key;
 pub mod moment;
 pub mod node;
+pub mod operator;
 pub mod organization;
 pub mod package;
 pub mod permission;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
@@ -116,7 +117,7 @@ impl FromRequestParts<Context> for Caller {
             return Ok(caller.clone());
         }
         let facts = RequestFacts::from_request_parts(parts, context).await?;
-        let token = bearer(parts).ok_or(Problem::Unauthenticated)?;
+        let token: Token = bearer(parts).ok_or(Problem::Unauthenticated)?;
         let Presented { scope, key, credential } =
             context.credentials().present(context, &token).await?.ok_or(Problem::Unauthenticated)?;
         guard::bind(&scope);
@@ -163,7 +164,7 @@ impl FromRequestParts<Context> for Caller {
 }
 
 /// The token of `Authorization: Bearer …`. The scheme's name is case-insensitive (RFC 9110, section 11.1).
-fn bearer(parts: &Parts) -> Option<Token> {
+pub(crate) fn bearer<T: FromStr>(parts: &Parts) -> Option<T> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok())?

@@ -16,6 +16,7 @@ use rookery_store::{Key, idempotency};
 use serde_json::Value;
 
 use crate::commit::replay;
+use crate::operator::Acting;
 use crate::{Caller, Context, Problem};
 
 /// A JSON body, read into `T` with every fault named. No more than `LIMIT` bytes.
@@ -133,7 +134,11 @@ fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, Proble
             let principal = caller.principal.id.to_string();
             idempotency::key(idempotency::Caller::Tenant(&caller.tenant), &principal, &route, &chosen)
         }
-        None => idempotency::key(idempotency::Caller::Anybody, "", &route, &chosen),
+        None => {
+            let operator = parts.extensions.get::<Acting>().map(|Acting(id)| id.to_string());
+            let principal = operator.unwrap_or_default();
+            idempotency::key(idempotency::Caller::Anybody, &principal, &route, &chosen)
+        }
     };
     // A body may hold a password or another short secret, which a plain digest would let anybody guess who can read the
     // table. The sender's token and the key that it chose are stored nowhere, so nobody else can make this digest.

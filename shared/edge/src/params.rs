@@ -94,10 +94,19 @@ impl Params {
 
     /// Takes `limit` and `cursor` and finishes: which part of a collection to list, and how to write the page. All other
     /// parameters must have been taken before, for they are what the cursor is bound to.
-    pub fn paging(mut self, scope: &TenantScope) -> Result<(Slice, Paging), Problem> {
+    pub fn paging(self, scope: &TenantScope) -> Result<(Slice, Paging), Problem> {
+        self.paging_of(&scope.tenant().to_string())
+    }
+
+    /// As [`Params::paging`], for lists of the platform, which belong to no tenant.
+    pub fn paging_of_platform(self) -> Result<(Slice, Paging), Problem> {
+        self.paging_of("platform")
+    }
+
+    fn paging_of(mut self, owner: &str) -> Result<(Slice, Paging), Problem> {
         let mut bound = self.taken.clone();
         bound.sort();
-        let binding = binding(scope, &self.path, &bound);
+        let binding = binding(owner, &self.path, &bound);
         let limit = match self.take_text("limit").map(|text| text.parse::<u32>()) {
             None => DEFAULT_LIMIT,
             Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
@@ -174,8 +183,8 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn binding(scope: &TenantScope, path: &str, parameters: &[(String, String)]) -> [u8; BINDING] {
-    let mut text = format!("{}\0{path}", scope.tenant());
+fn binding(owner: &str, path: &str, parameters: &[(String, String)]) -> [u8; BINDING] {
+    let mut text = format!("{owner}\0{path}");
     for (name, value) in parameters {
         text.push('\0');
         text.push_str(name);
@@ -208,24 +217,19 @@ fn decode(cursor: &str, expected: [u8; BINDING]) -> Option<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rookery_domain::id::TenantId;
-
-    fn scope(text: &str) -> TenantScope {
-        TenantScope::founding(text.parse::<TenantId>().unwrap())
-    }
 
     #[test]
     fn a_cursor_is_good_for_its_tenant_and_query_only() {
-        let own = scope("ten_01h455vb4pex5vsknk084sn02q");
+        let own = "ten_01h455vb4pex5vsknk084sn02q";
         let query = [("actor".to_owned(), "key_1".to_owned())];
-        let here = binding(&own, "/v1/apps", &query);
+        let here = binding(own, "/v1/apps", &query);
         let cursor = encode(here, "app_01h455vb4pex5vsknk084sn02q");
         assert_eq!(decode(&cursor, here).unwrap(), "app_01h455vb4pex5vsknk084sn02q");
-        let other = scope("ten_01h455vb4pex5vsknk084sn02r");
+        let other = "ten_01h455vb4pex5vsknk084sn02r";
         for elsewhere in [
-            binding(&other, "/v1/apps", &query),
-            binding(&own, "/v1/organizations", &query),
-            binding(&own, "/v1/apps", &[]),
+            binding(other, "/v1/apps", &query),
+            binding(own, "/v1/organizations", &query),
+            binding(own, "/v1/apps", &[]),
         ] {
             assert_eq!(decode(&cursor, elsewhere), None);
         }

@@ -3,6 +3,7 @@
 //! The rules are the store's; here is which stack is meant, and what is told.
 
 mod migrate;
+mod operator;
 mod stack;
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use rookery_store::replay::{Published, publish_missing, tenants};
 use rookery_store::{StoreError, TenantScope, audit, queue, usage};
 
 pub use migrate::{MigrateError, migrate, migrations};
+pub use operator::{create_operator, operators, revoke_operator};
 pub use rookery_store::migration::Direction;
 pub use stack::{Stack, StackError};
 

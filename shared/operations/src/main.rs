@@ -1,12 +1,16 @@
-//! The operator's program: `cargo xtask replay`, `redrive` and `migrate` run it.
+//! The operator's program: `cargo xtask replay`, `redrive`, `migrate` and `operator` run it.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rookery_domain::id::TenantId;
-use rookery_operations::{Direction, RedriveError, Stack, StackError, migrate, migrations, redrive, replay};
+use rookery_domain::id::{OperatorId, TenantId};
+use rookery_domain::text::Name;
+use rookery_operations::{
+    Direction, RedriveError, Stack, StackError, create_operator, migrate, migrations, operators, redrive,
+    replay, revoke_operator,
+};
 
 /// What an operator does with a deployed stack.
 #[derive(Parser)]
@@ -37,6 +41,19 @@ enum Command {
         /// How many items to write in a second
         #[arg(long, default_value_t = 100)]
         writes_per_second: u32,
+    },
+    /// Let somebody operate the platform through its API
+    OperatorCreate {
+        /// What to call them
+        #[arg(long)]
+        name: Name,
+    },
+    /// Tell who was let in
+    OperatorList,
+    /// Let somebody in no more
+    OperatorRevoke {
+        /// Whom
+        id: OperatorId,
     },
     /// Send dead letters to their queue again
     Redrive {
@@ -89,6 +106,25 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
             migrate(&stack, direction, name.as_deref(), writes_per_second, |line| println!("{line}"))
                 .await
                 .map_err(|error| failed(&error))?;
+            Ok(true)
+        }
+        Command::OperatorCreate { name } => {
+            let (made, token) = create_operator(&stack, name).await.map_err(|error| failed(&error))?;
+            println!("{} may operate the platform as {}. The token, shown this once:", made.name, made.id);
+            println!("{}", token.reveal());
+            Ok(true)
+        }
+        Command::OperatorList => {
+            let lines = operators(&stack).await.map_err(|error| failed(&error))?;
+            if lines.is_empty() {
+                println!("Nobody yet; `cargo xtask operator create --name …` lets somebody in.");
+            }
+            lines.iter().for_each(|line| println!("{line}"));
+            Ok(true)
+        }
+        Command::OperatorRevoke { id } => {
+            let line = revoke_operator(&stack, id).await.map_err(|error| failed(&error))?;
+            println!("{}", line.ok_or_else(|| format!("there is no operator {id}."))?);
             Ok(true)
         }
         Command::Redrive { queue } => {

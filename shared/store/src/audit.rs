@@ -7,7 +7,7 @@
 mod rebuild;
 
 use rookery_domain::audit::Entry;
-use rookery_domain::event::{Event, Outcome};
+use rookery_domain::event::{ACCOUNT, Event, Outcome};
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::EventId;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ pub use rebuild::{Finding, Rebuilt, rebuild};
 use crate::table::back_off;
 use crate::{
     Filter, Key, Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction,
+    history,
 };
 
 /// How often an entry is numbered anew when others were numbered meanwhile.
@@ -296,6 +297,22 @@ pub async fn list(
     let page = table.list_filled::<EntryRecord>(&partition, slice).await?;
     let items = page.items.into_iter().map(EntryRecord::read).collect::<Result<_, _>>()?;
     Ok(Listed { items, next: page.next })
+}
+
+/// Every place of the first entries, and of the events behind them unless those are of what operators did. An entry's own place comes
+/// behind the others, to which nothing would lead without it.
+pub(crate) async fn first_entries(table: &Table, scope: &TenantScope) -> Result<Vec<Key>, StoreError> {
+    let slice = Slice { limit: 100, oldest_first: true, ..Slice::default() };
+    let mut keys = Vec::new();
+    for record in table.list::<EntryRecord>(&entries(scope), slice).await?.items {
+        let [own, copies @ ..] = places(scope, &record);
+        let event = record.read()?.event;
+        if event.resource.kind != ACCOUNT {
+            keys.push(history::key(scope, &event));
+        }
+        keys.extend(copies.iter().chain([&own]).map(|partition| partition.item(event.id)));
+    }
+    Ok(keys)
 }
 
 /// Whether the log has an event.

@@ -99,7 +99,7 @@ impl ApiKeyRecord {
     }
 }
 
-fn directory(id: KeyId) -> Key {
+pub(crate) fn directory(id: KeyId) -> Key {
     Partition::directory("key", id).only()
 }
 

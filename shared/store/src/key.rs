@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rookery_domain::account::Account;
 use rookery_domain::app::AppKey;
 use rookery_domain::event::Event;
 use rookery_domain::id::TenantId;
@@ -74,6 +75,11 @@ impl TenantScope {
         Self(tenant)
     }
 
+    /// The scope of the tenant whose entry in the directory somebody read who operates the platform.
+    pub(crate) const fn of_account(account: &Account) -> Self {
+        Self(account.id)
+    }
+
     /// Whose scope it is.
     pub const fn tenant(&self) -> TenantId {
         self.0
@@ -98,6 +104,11 @@ impl Partition {
     /// A partition of the directory, which belongs to no tenant.
     pub fn directory(kind: &str, value: impl fmt::Display) -> Self {
         Self(format!("directory#{kind}#{value}"))
+    }
+
+    /// A collection of the directory.
+    pub(crate) fn directory_of(kind: &str) -> Self {
+        Self(format!("directory#{kind}"))
     }
 
     /// What the devices of an application are offered.

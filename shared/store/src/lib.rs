@@ -5,6 +5,7 @@
 //! event of that tenant can make.
 
 pub mod access;
+pub mod account;
 pub mod app;
 pub mod audit;
 mod aws;
@@ -15,6 +16,7 @@ pub mod clients;
 pub mod credential;
 pub mod division;
 pub mod download;
+pub mod erasure;
 pub mod file;
 pub mod group;
 pub mod guard;
@@ -27,6 +29,7 @@ pub mod migration;
 pub mod node;
 pub mod notification;
 pub mod object;
+pub mod operator;
 pub mod organization;
 pub mod package;
 pub mod project;

@@ -153,6 +153,22 @@ impl<'a> Objects<'a> {
             .await
     }
 
+    /// Erases files of a tenant, at most a thousand. Answers whether there may be more.
+    pub async fn erase(&self, scope: &TenantScope) -> Result<bool, StoreError> {
+        let failed = |source| StoreError::failed("ListObjectsV2", source);
+        let prefix = format!("{}/files/", scope.tenant());
+        let request = self.client.list_objects_v2().bucket(self.bucket).prefix(prefix);
+        let page = request.send().await.map_err(failed)?;
+        let names: Vec<String> =
+            page.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+        let erased = names.into_iter().map(|name| async move {
+            let answer = self.client.delete_object().bucket(self.bucket).key(name).send().await;
+            answer.map(drop).map_err(|source| StoreError::failed("DeleteObject", source))
+        });
+        stream::iter(erased).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+        Ok(page.is_truncated() == Some(true))
+    }
+
     /// Removes an object's tags. Answers whether the object exists.
     async fn untag(&self, scope: &TenantScope, file: Sha256) -> Result<bool, StoreError> {
         let answer =

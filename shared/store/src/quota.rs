@@ -4,7 +4,10 @@
 //! transaction that makes the thing: whatever else happens at the same time, the limit holds. The price is that everything of one
 //! kind that a tenant makes writes the same item. See `docs/TENANCY.md` for what that costs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use rookery_domain::fault::Patch;
 use rookery_domain::id::WorkspaceId;
 use rookery_domain::node::Lineage;
 use rookery_domain::quota::{Exceeded, Holder, Plan, Quota, Standing};
@@ -209,6 +212,38 @@ pub async fn change_plan(
         }
     }
     Ok(())
+}
+
+/// Adds to a transaction what an operator set: the plan, and limits of the tenant's own; `Patch::Clear` takes such a limit away.
+/// Answers the limits that hold then.
+pub async fn adjust(
+    table: &Table,
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    plan: Plan,
+    own: &BTreeMap<Quota, Patch<u64>>,
+) -> Result<BTreeMap<Quota, Option<u64>>, StoreError> {
+    let mut limits = BTreeMap::new();
+    for record in read(table, scope, &[Holder::Tenant]).await? {
+        let quota = record.quota;
+        let (limit, is_own) = match own.get(&quota).unwrap_or(&Patch::Keep) {
+            Patch::Keep if record.own => {
+                limits.insert(quota, Standing::from(&record).limit);
+                continue;
+            }
+            Patch::Set(limit) => (*limit, true),
+            Patch::Clear | Patch::Keep => (plan.limit(quota), false),
+        };
+        limit_to(transaction, scope, Holder::Tenant, quota, limit, is_own);
+        limits.insert(quota, Some(limit));
+    }
+    Ok(limits)
+}
+
+/// The limits that a tenant has of its own, whatever its plan.
+pub async fn own_limits(table: &Table, scope: &TenantScope) -> Result<BTreeSet<Quota>, StoreError> {
+    let records = read(table, scope, &[Holder::Tenant]).await?;
+    Ok(records.iter().filter(|record| record.own).map(|record| record.quota).collect())
 }
 
 async fn read(

@@ -44,6 +44,8 @@ variables! {
     SignupCode = "SIGNUP_CODE_SHA256";
     /// How many tenants one address may found in an hour.
     SignupsPerHour = "SIGNUPS_PER_HOUR";
+    /// For how many days a tenant that is closed can still be resumed.
+    TenantGraceDays = "TENANT_GRACE_DAYS";
     /// Base of the links that answers carry; where empty, the domain that the request came to.
     PublicBaseUrl = "PUBLIC_BASE_URL";
     /// The address that mails come from.

@@ -1,6 +1,7 @@
 //! The records of a tenant and of the tree that it is founded with.
 
 use jiff::Timestamp;
+use rookery_domain::account::Account;
 use rookery_domain::binding::{Binding, Subject};
 use rookery_domain::id::{OrganizationId, TenantId, WorkspaceId};
 use rookery_domain::node::NodeId;
@@ -11,8 +12,8 @@ use rookery_domain::text::{Name, Slug};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding, node,
-    organization, project, quota, user,
+    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
+    node, organization, project, quota, user,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,6 +76,8 @@ pub fn found(
         &SlugRecord { tenant: tenant.id },
         Refusal::Taken("slug"),
     )?;
+    let entry = Account::new(tenant.id, tenant.slug.clone(), tenant.name.clone(), tenant.created_at);
+    account::create(transaction, &entry)?;
     transaction.create(&tenant_key(scope), &TenantRecord::from(&tenant), FRESH)?;
     organization::create(transaction, scope, &first)?;
     let record = WorkspaceRecord {
@@ -136,6 +139,9 @@ pub fn replace(
     before: &Tenant,
     after: &Tenant,
 ) -> Result<(), StoreError> {
+    if before.name != after.name {
+        account::rename(transaction, scope, &after.name);
+    }
     transaction.replace(&tenant_key(scope), &TenantRecord::from(after), before.version)
 }
 

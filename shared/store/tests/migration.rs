@@ -6,12 +6,13 @@ mod platform;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use platform::{Item, NOW, Platform};
+use rookery_domain::account::TenantState;
 use rookery_domain::binding::Subject;
 use rookery_domain::id::{TenantId, UserId};
 use rookery_domain::node::NodeId;
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_store::migration::{self, ALL, Direction, MigrationError};
-use rookery_store::{Slice, TenantScope, access, node, project};
+use rookery_store::{Slice, TenantScope, access, account, node, project};
 
 /// The last characters of the ids of a tenant's things.
 fn id(prefix: &str, tenant: u32, number: u32) -> String {
@@ -52,7 +53,13 @@ async fn found(platform: &Platform, number: u32) -> TenantScope {
     let within = |kind: &str| format!("{tenant}#{kind}");
     let count = |number: &str| AttributeValue::N(number.to_owned());
     let created = text("2026-11-21T09:00:00Z");
-    put(platform, within("tenant"), &tenant, "tenant", &[("id", text(&tenant))]).await;
+    let attributes = [
+        ("id", text(&tenant)),
+        ("name", text("Acme")),
+        ("slug", text(&format!("acme-{number}"))),
+        ("created_at", created.clone()),
+    ];
+    put(platform, within("tenant"), &tenant, "tenant", &attributes).await;
     let attributes = [("id", text(&organization)), ("workspaces", count("1"))];
     put(platform, within("organization"), &organization, "organization", &attributes).await;
     let attributes = [("id", text(&workspace)), ("organization", text(&organization))];
@@ -114,6 +121,8 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
         project::list(table, &scope, workspace, Slice { limit: 10, ..Slice::default() }).await.unwrap().items
     };
     assert_eq!(listed().await.len(), 1);
+    let entry = account::find(table, scope.tenant()).await.unwrap().unwrap();
+    assert_eq!((entry.slug.to_string().as_str(), entry.state), ("acme-1", TenantState::Active));
 
     let again =
         migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| panic!("again")).await.unwrap();
@@ -123,6 +132,7 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
     assert!(down.done && down.direction == Direction::Down);
     assert_eq!(children(&platform, &scope, &id("ten", 1, 1)).await, None);
     assert!(listed().await.is_empty());
+    assert_eq!(account::find(table, scope.tenant()).await.unwrap(), None);
     assert!(access::given(table, &scope, Subject::User(user)).await.unwrap().is_none());
     let up = migration::run(table, *tree, Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
     assert_eq!(

@@ -100,6 +100,9 @@ pub fn every_function_has_a_sample_event(stack: &Stack) -> Faults {
             Some(path) => {
                 event["routeKey"] == format!("ANY {path}") && matches(path, text(&event["rawPath"]))
             }
+            None if function.sources("Schedule").next().is_some() => {
+                event["detail-type"] == "Scheduled Event"
+            }
             None => items(&event["Records"]).count() > 0,
         };
         if !fits {

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use rookery_domain::account::{Account, TenantState};
 use rookery_domain::app::Ancestors;
 use rookery_domain::binding::{Binding, Grant, Subject};
-use rookery_domain::id::{AppId, BindingId, Id as _, KeyId, OrganizationId, ProjectId, UserId, WorkspaceId};
+use rookery_domain::id::{
+    AppId, BindingId, Id as _, KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId,
+};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::node::{NodeId, NodeState};
 use rookery_domain::role::{Predefined, RoleRef};
+use rookery_domain::text::{Name, Slug};
 use serde::{Deserialize, Serialize};
 
 use super::MigrationError;
 use crate::node::{self, Node};
 use crate::{
-    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, binding, project,
+    Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
+    project,
 };
 
 /// Most deletions of one transaction.
@@ -40,6 +45,7 @@ stored! {
     User { id: UserId, created_at: jiff::Timestamp }
     ApiKey { id: KeyId, owner: KeyOwner }
     Sort { sk: String }
+    Tenant { id: TenantId, name: Name, slug: Slug, created_at: jiff::Timestamp }
 }
 
 /// How many packages and secrets an application has, as it was counted before the tree did.
@@ -63,8 +69,9 @@ fn contents(scope: &TenantScope, app: AppId) -> Key {
 /// nothing is made while the rest is counted.
 pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, MigrationError> {
     let tenant: NodeId = scope.tenant().into();
+    let entered = enter(table, scope).await?;
     if node::find(table, scope, tenant).await?.is_some() {
-        return Ok(0);
+        return Ok(entered);
     }
     let all = |kind: &'static str| scope.partition(&[kind]);
     let organizations: Vec<Organization> = table.list_all(&all("organization")).await?;
@@ -74,7 +81,9 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
     let users: Vec<User> = table.list_all(&all("user")).await?;
     let keys: Vec<ApiKey> = table.list_all(&all("key")).await?;
     // Whoever was there before belongs to the organization that the tenant was founded with, the oldest.
-    let Some(home) = organizations.iter().map(|organization| organization.id).min() else { return Ok(0) };
+    let Some(home) = organizations.iter().map(|organization| organization.id).min() else {
+        return Ok(entered);
+    };
 
     let mut places: BTreeMap<NodeId, (Vec<NodeId>, i64)> = BTreeMap::new();
     for organization in &organizations {
@@ -108,7 +117,7 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
         places.insert(key.id.into(), ([vec![owner], above].concat(), 0));
     }
 
-    let mut changed = 0;
+    let mut changed = entered;
     for (id, (above, children)) in places {
         changed += ensure(table, scope, id, above, children).await?;
     }
@@ -122,6 +131,14 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
     }
     let organizations = i64::try_from(organizations.len()).unwrap_or(i64::MAX);
     Ok(changed + ensure(table, scope, tenant, Vec::new(), organizations).await?)
+}
+
+/// Enters the tenant into the directory of tenants, unless it is there.
+async fn enter(table: &Table, scope: &TenantScope) -> Result<u64, StoreError> {
+    let key = scope.partition(&["tenant"]).item(scope.tenant());
+    let Some(tenant) = table.get::<Tenant>(&key).await? else { return Ok(0) };
+    let account = Account::new(tenant.id, tenant.slug, tenant.name, tenant.created_at);
+    Ok(u64::from(account::ensure(table, &account).await?))
 }
 
 /// Writes a place unless it is there.
@@ -190,12 +207,16 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
     if let Some(what) = nodes.iter().find_map(unknown) {
         return Err(MigrationError::NoWayBack { tenant: scope.tenant(), what });
     }
+    let entry = account::find(table, scope.tenant()).await?;
+    if entry.is_some_and(|account| account.state != TenantState::Active) {
+        return Err(MigrationError::NoWayBack { tenant: scope.tenant(), what: "a state other than active" });
+    }
     let projects = project::completion(table, scope).await?;
     if projects.nested {
         return Err(MigrationError::NoWayBack { tenant: scope.tenant(), what: "projects within projects" });
     }
     // The tenant's own place goes first: from then on nobody of the tenant may do anything.
-    let mut keys = vec![node::key(scope, scope.tenant())];
+    let mut keys = vec![node::key(scope, scope.tenant()), account::place(scope.tenant())];
     keys.extend(projects.keys);
     let mut transactions = Vec::new();
     for id in nodes.iter().filter(|id| !matches!(id, NodeId::Tenant(_))) {
