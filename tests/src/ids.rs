@@ -78,7 +78,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
     }
     let path = operation.path.as_str();
     Some(match path.rsplit('/').next().unwrap_or_default() {
-        "organizations" | "projects" => json!({"name": "Other"}),
+        "organizations" | "projects" | "groups" => json!({"name": "Other"}),
         "divisions" => json!({"name": "Other", "code": "OTHER"}),
         "move" => json!({"parent_id": null}),
         "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
@@ -102,7 +102,6 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "channels" => json!({"name": "beta"}),
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
         "ramp" => json!({"rollout_bp": 9000}),
-        "groups" => json!({"name": "Other"}),
         "members" => json!({"user_id": ids.0["user"]}),
         "invitations" => json!({"email": "other@example.com"}),
         "{organization}" | "{division}" | "{project}" | "{app}" | "{role}" | "{key}" | "{group}"
