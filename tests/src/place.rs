@@ -33,7 +33,8 @@ impl Place {
     /// A tenant in a world.
     pub async fn in_world(world: World) -> Self {
         let owner = world.sign_up().await;
-        let first = project::default(world.table(), &world.scope(&owner)).await.unwrap().unwrap();
+        let first =
+            project::default(world.table(), &world.scope(&owner)).await.expect("a read").expect("a project");
         let (organization, workspace) =
             (first.ancestors.organization.to_string(), first.ancestors.workspace.to_string());
         Self { world, owner, organization, workspace }
@@ -89,7 +90,9 @@ impl Place {
         let mut actions = Vec::new();
         for version in 1.. {
             let key = key_of(&self.world.scope(&self.owner), id, version);
-            let Some(record) = self.world.table().get::<EventRecord>(&key).await.unwrap() else { break };
+            let Some(record) = self.world.table().get::<EventRecord>(&key).await.expect("a read") else {
+                break;
+            };
             actions.push(record.action);
         }
         actions
@@ -102,7 +105,7 @@ impl Place {
         let grants = roles.iter().map(|(role, node)| Grant {
             binding: context.new_id(),
             role: RoleRef::Predefined(*role),
-            node: node.parse().unwrap(),
+            node: node.parse().expect("an id"),
             starts_at: None,
             expires_at: None,
             condition: None,
@@ -113,7 +116,7 @@ impl Place {
             id: token.id,
             tenant: scope.tenant(),
             owner: KeyOwner::User(user),
-            name: "personal".parse().unwrap(),
+            name: "personal".parse().expect("a name"),
             scopes: Scopes::All,
             addresses: Vec::new(),
             expires_at: None,
@@ -123,14 +126,14 @@ impl Place {
             created_at: context.now(),
             updated_at: context.now(),
         };
-        let home: NodeId = self.organization.parse().unwrap();
-        let home = context.lineage(&scope, home).await.unwrap().unwrap();
+        let home: NodeId = self.organization.parse().expect("an id");
+        let home = context.lineage(&scope, home).await.expect("a read").expect("a place");
         let mut transaction = Transaction::new();
-        access::create(&mut transaction, &scope, Subject::User(user), &access).unwrap();
-        node::create(&mut transaction, &scope, user, &home).unwrap();
-        credential::create(&mut transaction, &scope, &key, token.digest()).unwrap();
-        node::attach(&mut transaction, &scope, key.id, &home).unwrap();
-        self.world.table().commit(&transaction).await.unwrap();
+        access::create(&mut transaction, &scope, Subject::User(user), &access).expect("an item");
+        node::create(&mut transaction, &scope, user, &home).expect("an item");
+        credential::create(&mut transaction, &scope, &key, token.digest()).expect("an item");
+        node::attach(&mut transaction, &scope, key.id, &home).expect("an item");
+        self.world.table().commit(&transaction).await.expect("a commit");
         Actor { token: Some(token.reveal()), tenant: self.owner.tenant.clone() }
     }
 }
