@@ -78,7 +78,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
     }
     let path = operation.path.as_str();
     Some(match path.rsplit('/').next().unwrap_or_default() {
-        "organizations" | "projects" | "groups" => json!({"name": "Other"}),
+        "organizations" | "projects" | "workspaces" | "groups" => json!({"name": "Other"}),
         "divisions" => json!({"name": "Other", "code": "OTHER"}),
         "move" => json!({"parent_id": null}),
         "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
@@ -104,8 +104,8 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "ramp" => json!({"rollout_bp": 9000}),
         "members" => json!({"user_id": ids.0["user"]}),
         "invitations" => json!({"email": "other@example.com"}),
-        "{organization}" | "{division}" | "{project}" | "{app}" | "{role}" | "{key}" | "{group}"
-        | "{user}" => {
+        "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
+        | "{group}" | "{user}" => {
             json!({"name": "Renamed"})
         }
         _ => json!({}),

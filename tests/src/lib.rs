@@ -9,4 +9,5 @@ pub mod released_app;
 pub mod seed;
 pub mod stack;
 pub mod template;
+pub mod unreliable;
 pub mod world;

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
 
 use rookery_domain::quota::{Holder, Plan, Quota, Standing};
-use rookery_store::{StoreError, TenantScope, Transaction, quota};
+use rookery_domain::usage::{Bucket, Count, Granularity, Meter};
+use rookery_store::{StoreError, TenantScope, Transaction, quota, usage};
+use rookery_tests::unreliable::Unreliable;
 use rookery_tests::world::{Actor, Reply, World};
 use serde_json::json;
 
@@ -141,4 +143,78 @@ async fn bytes_are_taken_to_the_last_one() {
         assert_eq!(table.commit(&transaction).await.is_ok(), fits, "{amount}");
     }
     assert_eq!(standing(&world, &owner, Quota::StoredBytes).await.used, 1000);
+}
+
+#[tokio::test]
+async fn the_quotas_of_the_tenant_and_of_each_workspace_are_shown() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let app = world.seed_app(&owner, "One").await;
+    let organization = app.ancestors.organization;
+    let path = format!("/v1/organizations/{organization}/workspaces");
+    world.post(&owner, &path, json!({"name": "Nest"})).await.expect(202);
+
+    let shown = world.get(&owner, "/v1/quotas").await.expect(200);
+    assert_eq!(
+        shown.body["tenant"],
+        json!({
+            "apps": {"limit": 100, "used": 1},
+            "members": {"limit": 1000, "used": 1},
+            "keys": {"limit": 1000, "used": 1},
+            "stored_bytes": {"limit": 100_000_000_000_u64, "used": 0},
+            "monthly_checks": {"limit": 10_000_000, "used": 0},
+        })
+    );
+    // The newest is being provisioned, and has no counters yet.
+    assert_eq!(
+        (shown.text("/items/0/name").as_str(), &shown.body["items"][0]["quotas"]),
+        ("Nest", &json!({}))
+    );
+    assert_eq!(shown.text("/items/1/workspace_id"), app.ancestors.workspace.to_string());
+    assert_eq!(shown.body["items"][1]["quotas"]["apps"], json!({"limit": null, "used": 1}));
+    let page = world.get(&owner, "/v1/quotas?limit=1").await.expect(200);
+    let next = world.get(&owner, &format!("/v1/quotas?limit=1&cursor={}", page.text("/next_cursor"))).await;
+    assert_eq!(next.expect(200).text("/items/0/name"), "default");
+    let member = world.member(&owner, &["usage.read"]).await;
+    world.get(&member, "/v1/quotas").await.expect(403);
+}
+
+#[tokio::test]
+async fn apps_are_made_until_the_quota_is_used_up_or_devices_asked_too_often() {
+    let cloud = Unreliable::new().await;
+    let world = World::over(&cloud.url, &[]).await;
+    let owner = world.sign_up().await;
+    let new_app =
+        async |name: &str| world.post(&owner, "/v1/apps", json!({"name": name, "platforms": ["web"]})).await;
+    limit(&world, &owner, Quota::Apps, 1).await;
+    let (left, right) = tokio::join!(new_app("One"), new_app("Two"));
+    let mut statuses = [left.status.as_u16(), right.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422]);
+    let made = if left.status == 201 { left } else { right };
+    assert_eq!(
+        new_app("Three").await.expect(422).body["quota"],
+        json!({"name": "apps", "limit": 1, "used": 1})
+    );
+    world.delete(&owner, &format!("/v1/apps/{}", made.text("/id"))).await.expect(204);
+    new_app("Three").await.expect(201);
+
+    limit(&world, &owner, Quota::Apps, 9).await;
+    limit(&world, &owner, Quota::MonthlyChecks, 12).await;
+    new_app("Four").await.expect(201);
+    let counts = vec![Count {
+        tenant: owner.tenant.parse().unwrap(),
+        meter: Meter::UpdateChecks,
+        hour: Bucket::of(Granularity::Hour, world.context().now()),
+        count: 12,
+    }];
+    let part = usage::Part { batch: world.context().new_id(), counts };
+    usage::count(world.table(), &scope(&owner), &[part], world.context().now()).await.unwrap();
+    let refused = new_app("Five").await.expect(422);
+    assert_eq!(refused.body["quota"], json!({"name": "monthly_checks", "limit": 12, "used": 12}));
+    let shown = world.get(&owner, "/v1/quotas").await.expect(200);
+    assert_eq!(shown.body["tenant"]["monthly_checks"], json!({"limit": 12, "used": 12}));
+    // With the month ends the count.
+    world.wait(31 * 24 * 3600);
+    new_app("Five").await.expect(201);
 }

@@ -8,7 +8,7 @@ use crate::replay::{StackArgs, operate};
 
 #[derive(Args)]
 pub(crate) struct RedriveArgs {
-    /// Only this queue: audit, usage or reports
+    /// Only this queue: audit, usage, reports or workspaces
     queue: Option<String>,
     #[command(flatten)]
     stack: StackArgs,

@@ -90,19 +90,20 @@ fn accept_key(post: &mut Operation) {
 
 /// The headers of an answer that follow from its status, and from whether it shows one resource.
 fn add_headers(components: &Components, status: &str, response: &mut Response) {
+    let shows = shows_resource(components, response.content.values());
     let mut add = |name: &str, of: Type, description: &str| {
         response.headers.entry(name.to_owned()).or_insert_with(|| {
             let schema = ObjectBuilder::new().schema_type(of).build();
             RefOr::T(HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build())
         });
     };
-    if status == "201" {
+    if status == "201" || status == "202" && shows {
         add("Location", Type::String, "The path of what was made.");
     }
     if matches!(status, "429" | "503") {
         add("Retry-After", Type::Integer, "When to come again, in seconds.");
     }
-    if matches!(status, "200" | "201") && shows_resource(components, response.content.values()) {
+    if matches!(status, "200" | "201" | "202") && shows {
         add("ETag", Type::String, "The version of what is shown, for `If-Match`.");
     }
 }

@@ -1,4 +1,4 @@
-//! Tenancy: a tenant, and the tree of organizations, divisions and projects in it.
+//! Tenancy: a tenant, the tree of organizations, divisions, workspaces and projects in it, and what there may be of everything.
 
 pub mod body;
 pub mod division;
@@ -9,12 +9,21 @@ pub mod organizations;
 pub mod project;
 pub mod project_move;
 pub mod projects;
+mod provision;
+pub mod quotas;
 pub mod tenant;
 pub mod tenant_settings;
 pub mod tree;
+pub mod workspace;
+mod workspace_change;
+pub mod workspace_resume;
+pub mod workspace_retry;
+pub mod workspace_suspend;
+pub mod workspace_worker;
+pub mod workspaces;
 
 use rookery_edge::{Kind, Route};
-use rookery_store::Variable::{AuthCacheSeconds, Table, UsageQueue};
+use rookery_store::Variable::{AuthCacheSeconds, Bucket, KmsKey, Table, UsageQueue};
 
 /// The functions of this area.
 pub const ROUTES: &[Route] = &[
@@ -67,5 +76,40 @@ pub const ROUTES: &[Route] = &[
         handler: "tenant-settings",
         needs: &[Table, UsageQueue, AuthCacheSeconds],
         kind: Kind::Http(tenant_settings::router),
+    },
+    Route {
+        handler: "workspaces",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(workspaces::router),
+    },
+    Route {
+        handler: "workspace",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(workspace::router),
+    },
+    Route {
+        handler: "workspace-retry",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(workspace_retry::router),
+    },
+    Route {
+        handler: "workspace-suspend",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(workspace_suspend::router),
+    },
+    Route {
+        handler: "workspace-resume",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(workspace_resume::router),
+    },
+    Route {
+        handler: "quotas",
+        needs: &[Table, UsageQueue, AuthCacheSeconds],
+        kind: Kind::Http(quotas::router),
+    },
+    Route {
+        handler: "workspace-worker",
+        needs: &[Table, Bucket, KmsKey],
+        kind: Kind::Queue(workspace_worker::work),
     },
 ];

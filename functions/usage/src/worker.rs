@@ -86,7 +86,7 @@ mod tests {
             _ => include_str!("../../../events/audit-worker.json"),
         };
         let batch: Value = serde_json::from_str(text).unwrap();
-        Message { id: name.into(), body: batch["Records"][0]["body"].as_str().unwrap().into() }
+        Message { id: name.into(), body: batch["Records"][0]["body"].as_str().unwrap().into(), attempt: 1 }
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         for body in
             [huge, negative, foreign, "{}".into(), "[]".into(), "null".into(), String::new(), "\u{0}".into()]
         {
-            assert!(read(&Message { id: "1".into(), body: body.clone() }).is_err(), "{body}");
+            assert!(read(&Message { id: "1".into(), body: body.clone(), attempt: 1 }).is_err(), "{body}");
         }
     }
 }

@@ -25,10 +25,27 @@ impl Action {
     pub const TENANT_SIGN_UP: Self = Self(Cow::Borrowed("tenant.sign_up"));
     /// A tenant that was closed was erased, once its time of grace was over.
     pub const TENANT_ERASE: Self = Self(Cow::Borrowed("platform_tenant.erase"));
+    /// A workspace has all that it needs.
+    pub const WORKSPACE_ACTIVATE: Self = Self(Cow::Borrowed("workspace.activate"));
+    /// A workspace could not be provisioned.
+    pub const WORKSPACE_FAIL: Self = Self(Cow::Borrowed("workspace.fail"));
+    /// What a deleted workspace had is gone, and so is the workspace.
+    pub const WORKSPACE_ERASE: Self = Self(Cow::Borrowed("workspace.erase"));
     /// A revoked or expired API key was presented, with its right secret.
     pub const API_KEY_USE: Self = Self(Cow::Borrowed("api_key.use"));
     /// Somebody accepted an invitation, and is a person of the tenant from then on.
     pub const INVITATION_ACCEPT: Self = Self(Cow::Borrowed("invitation.accept"));
+
+    /// What takes no permission.
+    const WITHOUT_PERMISSION: [Self; 7] = [
+        Self::TENANT_SIGN_UP,
+        Self::TENANT_ERASE,
+        Self::INVITATION_ACCEPT,
+        Self::WORKSPACE_ACTIVATE,
+        Self::WORKSPACE_FAIL,
+        Self::WORKSPACE_ERASE,
+        Self::API_KEY_USE,
+    ];
 
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
@@ -41,9 +58,7 @@ impl FromStr for Action {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let special = [Self::TENANT_SIGN_UP, Self::TENANT_ERASE, Self::API_KEY_USE, Self::INVITATION_ACCEPT]
-            .into_iter()
-            .find(|action| action.as_str() == text);
+        let special = Self::WITHOUT_PERMISSION.into_iter().find(|action| action.as_str() == text);
         let of_permission = || text.parse::<Permission>().ok().map(Self::from);
         special.or_else(of_permission).ok_or(ParseError::new("is not an action"))
     }
@@ -259,12 +274,7 @@ mod tests {
 
     #[test]
     fn actions_are_known_by_name() {
-        for action in [
-            Action::TENANT_SIGN_UP,
-            Action::TENANT_ERASE,
-            Action::API_KEY_USE,
-            Permission::ReleaseRamp.into(),
-        ] {
+        for action in Action::WITHOUT_PERMISSION.into_iter().chain([Permission::ReleaseRamp.into()]) {
             assert_eq!(action.as_str().parse(), Ok(action));
         }
         assert!("release.explode".parse::<Action>().is_err());

@@ -36,3 +36,4 @@ pub mod tenant;
 pub mod text;
 pub mod usage;
 pub mod user;
+pub mod workspace;

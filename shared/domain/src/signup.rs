@@ -3,32 +3,16 @@
 use jiff::Timestamp;
 
 use crate::app::Ancestors;
-use crate::id::{OrganizationId, UserId, WorkspaceId};
+use crate::id::UserId;
 use crate::organization::Organization;
 use crate::project::Project;
 use crate::tenant::{Tenant, TenantSettings};
 use crate::text::{Email, Name, Slug};
 use crate::user::{User, UserState};
+use crate::workspace::Workspace;
 
 /// The name of everything that signing up makes, so that nobody has to learn the tree before the first release.
 pub const DEFAULT: &str = "default";
-
-/// An isolated environment within an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workspace {
-    /// Its id.
-    pub id: WorkspaceId,
-    /// The organization it belongs to.
-    pub organization: OrganizationId,
-    /// Its name, unique within the organization.
-    pub name: Name,
-    /// Counts its changes, from 1.
-    pub version: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
 
 /// Who signs up, and as what.
 #[derive(Debug, Clone)]
@@ -82,14 +66,7 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
             updated_at: at,
         },
         organization,
-        workspace: Workspace {
-            id: tree.workspace,
-            organization: tree.organization,
-            name: default.clone(),
-            version: 1,
-            created_at: at,
-            updated_at: at,
-        },
+        workspace: Workspace::founded(tree.workspace, tree.tenant, tree.organization, default.clone(), at),
         project: Project::new(tree, None, default.clone(), at),
         owner: User {
             id: owner,

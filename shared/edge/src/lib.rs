@@ -36,4 +36,4 @@ pub use problem::{Document, Problem};
 pub use request::{BaseUrl, RequestFacts, chain, finish};
 pub use serve::{Boxed, Kind, Route, http_router, run};
 pub use telemetry::log_lines;
-pub use worker::{Message, WorkerError, handle_batch, handle_together};
+pub use worker::{ATTEMPTS, Message, WorkerError, handle_batch, handle_together};

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 use rookery_domain::binding::Range;
-use rookery_domain::id::{DivisionId, KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId};
+use rookery_domain::id::{
+    BindingId, DivisionId, GroupId, KeyId, OrganizationId, ProjectId, TenantId, UserId, WorkspaceId,
+};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::text::{Email, Name, Slug};
 use rookery_domain::user::{self, UserState};
-use rookery_domain::{key, organization, project, signup, tenant};
+use rookery_domain::workspace::{self, Step};
+use rookery_domain::{key, organization, project, tenant};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,14 +74,28 @@ impl From<organization::Organization> for Organization {
 }
 
 /// A workspace.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Workspace {
     /// Its id.
     pub id: WorkspaceId,
     /// The organization it belongs to.
     pub organization_id: OrganizationId,
+    /// The division that it is directly in, if it is in one.
+    pub division_id: Option<DivisionId>,
     /// Its name, unique within the organization.
     pub name: Name,
+    /// Where it stands.
+    #[schema(value_type = String, example = "active")]
+    pub state: workspace::State,
+    /// What of it is there, in the order in which it was made.
+    #[schema(value_type = Vec<String>)]
+    pub steps: Vec<Step>,
+    /// The groups that it began with: `members` may look at it, `users` in it may develop, `admins` in it may do everything.
+    pub groups: Vec<DefaultGroup>,
+    /// Where its objects are in the platform's bucket.
+    pub storage_prefix: String,
+    /// What failed when it was last provisioned.
+    pub failure: Option<workspace::Failure>,
     /// Counts its changes.
     pub version: u64,
     /// When it was made.
@@ -87,12 +104,36 @@ pub struct Workspace {
     pub updated_at: Timestamp,
 }
 
-impl From<signup::Workspace> for Workspace {
-    fn from(workspace: signup::Workspace) -> Self {
+/// A group that a workspace began with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = WorkspaceGroup)]
+pub struct DefaultGroup {
+    /// Which of them.
+    #[schema(value_type = String, example = "members")]
+    pub kind: workspace::DefaultGroup,
+    /// The group.
+    pub group_id: GroupId,
+    /// What it was given in the workspace.
+    pub binding_id: Option<BindingId>,
+}
+
+impl From<workspace::Workspace> for Workspace {
+    fn from(workspace: workspace::Workspace) -> Self {
+        let group = |made: &workspace::Made| DefaultGroup {
+            kind: made.kind,
+            group_id: made.group,
+            binding_id: made.binding,
+        };
         Self {
             id: workspace.id,
             organization_id: workspace.organization,
+            division_id: workspace.division,
+            storage_prefix: workspace.prefix(),
+            groups: workspace.groups.iter().map(group).collect(),
             name: workspace.name,
+            state: workspace.state,
+            steps: workspace.done,
+            failure: workspace.failure,
             version: workspace.version,
             created_at: workspace.created_at,
             updated_at: workspace.updated_at,

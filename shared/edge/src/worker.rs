@@ -15,7 +15,12 @@ pub struct Message {
     pub id: String,
     /// Its text.
     pub body: String,
+    /// How often it was taken from the queue, this time included.
+    pub attempt: u32,
 }
+
+/// How often a message is tried before it goes to the dead-letter queue: `maxReceiveCount` in `infra/messaging.yaml`.
+pub const ATTEMPTS: u32 = 5;
 
 /// Why a message was not dealt with. It goes back to the queue, and to the dead-letter queue in the end.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +80,13 @@ where
 }
 
 fn message(record: SqsMessage) -> Message {
-    let SqsMessage { message_id, body, .. } = record;
-    Message { id: message_id.unwrap_or_default(), body: body.unwrap_or_default() }
+    let SqsMessage { message_id, body, attributes, .. } = record;
+    let attempt = attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Message {
+        id: message_id.unwrap_or_default(),
+        body: body.unwrap_or_default(),
+        attempt: attempt.unwrap_or(1),
+    }
 }
 
 fn report(response: &mut SqsBatchResponse, id: String, error: &WorkerError) {

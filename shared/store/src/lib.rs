@@ -51,6 +51,7 @@ pub mod tenant;
 mod transaction;
 pub mod usage;
 pub mod user;
+pub mod workspace;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
@@ -134,10 +135,8 @@ impl StoreError {
         Self::Unavailable { operation, source: source.into() }
     }
 
-    pub(crate) fn corrupt(
-        what: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    /// Something stored that says what cannot be.
+    pub fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Corrupt { what, source: source.into() }
     }
 }

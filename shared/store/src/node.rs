@@ -43,7 +43,7 @@ fn fresh(above: Vec<NodeId>) -> Node {
 }
 
 /// Adds a place to a transaction that is made below another, counted there and so keeps it from being deleted. That place must
-/// still exist.
+/// still exist, and not be on its way out.
 pub fn create(
     transaction: &mut Transaction,
     scope: &TenantScope,
@@ -61,7 +61,16 @@ pub fn create_in(
     parent: &Lineage,
     state: NodeState,
 ) -> Result<(), StoreError> {
-    count(transaction, scope, parent.node, 1);
+    transaction.update(
+        &key(scope, parent.node),
+        "ADD children :one",
+        Some("attribute_exists(pk) AND #state <> :closing"),
+        [
+            (":one", AttributeValue::N("1".into())),
+            (":closing", AttributeValue::S(name(NodeState::Closing).into())),
+        ],
+        Refusal::Gone(parent.node.kind()),
+    );
     let node = Node { state, ..fresh(parent.below()) };
     transaction.create(&key(scope, id), &node, Refusal::Taken("id"))
 }
@@ -237,18 +246,37 @@ pub fn set_state(
     id: impl Into<NodeId>,
     state: NodeState,
 ) {
-    let text = match state {
-        NodeState::Active => "active",
-        NodeState::Suspended => "suspended",
-        NodeState::Closing => "closing",
-    };
     transaction.update(
         &key(scope, id),
         "SET #state = :state",
         Some("attribute_exists(pk)"),
-        [(":state", AttributeValue::S(text.into()))],
+        [(":state", AttributeValue::S(name(state).into()))],
         Refusal::Gone("place"),
     );
+}
+
+/// Adds to a transaction that a place is about to be deleted: from then on nothing can be made directly below it. Refused while
+/// anything is below it already.
+pub fn close(transaction: &mut Transaction, scope: &TenantScope, id: impl Into<NodeId>, below: &'static str) {
+    transaction.update(
+        &key(scope, id),
+        "SET #state = :closing",
+        Some("children = :none"),
+        [
+            (":closing", AttributeValue::S(name(NodeState::Closing).into())),
+            (":none", AttributeValue::N("0".into())),
+        ],
+        Refusal::NotEmpty(below),
+    );
+}
+
+/// A state as it is stored.
+const fn name(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Active => "active",
+        NodeState::Suspended => "suspended",
+        NodeState::Closing => "closing",
+    }
 }
 
 /// Reads a place, as of the last write.

@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
+use rookery_domain::id::WorkspaceId;
 use rookery_domain::package::{FileSize, Upload};
 
 use crate::{Clients, StoreError, TenantScope, Variable};
@@ -47,6 +48,22 @@ pub struct Presigned {
     pub headers: BTreeMap<String, String>,
     /// From when on the request is refused.
     pub expires_at: Timestamp,
+}
+
+/// The place of a workspace's objects: `<tenant>/<workspace>/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// The place of a workspace of the tenant.
+    pub fn of(scope: &TenantScope, workspace: WorkspaceId) -> Self {
+        Self(format!("{}/{workspace}/", scope.tenant()))
+    }
+
+    /// How the names of its objects begin.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The name of a file's object.
@@ -153,10 +170,10 @@ impl<'a> Objects<'a> {
             .await
     }
 
-    /// Erases files of a tenant, at most a thousand. Answers whether there may be more.
+    /// Erases objects of a tenant, files and marks, at most a thousand. Answers whether there may be more.
     pub async fn erase(&self, scope: &TenantScope) -> Result<bool, StoreError> {
         let failed = |source| StoreError::failed("ListObjectsV2", source);
-        let prefix = format!("{}/files/", scope.tenant());
+        let prefix = format!("{}/", scope.tenant());
         let request = self.client.list_objects_v2().bucket(self.bucket).prefix(prefix);
         let page = request.send().await.map_err(failed)?;
         let names: Vec<String> =
@@ -167,6 +184,20 @@ impl<'a> Objects<'a> {
         });
         stream::iter(erased).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
         Ok(page.is_truncated() == Some(true))
+    }
+
+    /// Marks a place for objects as taken, with an empty object of its name. Marking it twice changes nothing.
+    pub async fn mark(&self, prefix: &Prefix) -> Result<(), StoreError> {
+        let request = self.client.put_object().bucket(self.bucket).key(prefix.as_str()).content_length(0);
+        request.send().await.map_err(|source| StoreError::failed("PutObject", source))?;
+        Ok(())
+    }
+
+    /// Takes the mark of a place for objects away, if it is there.
+    pub async fn unmark(&self, prefix: &Prefix) -> Result<(), StoreError> {
+        let request = self.client.delete_object().bucket(self.bucket).key(prefix.as_str());
+        request.send().await.map_err(|source| StoreError::failed("DeleteObject", source))?;
+        Ok(())
     }
 
     /// Removes an object's tags. Answers whether the object exists.

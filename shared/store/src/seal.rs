@@ -13,6 +13,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rookery_domain::id::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -30,6 +31,8 @@ pub enum Purpose {
     Secrets,
     /// Answers that hold a secret, kept for requests that are sent again.
     Answers,
+    /// What belongs to one workspace, which has a data key of its own.
+    Workspace(WorkspaceId),
 }
 
 impl Purpose {
@@ -38,6 +41,15 @@ impl Purpose {
             Self::Signing => "signing",
             Self::Secrets => "secrets",
             Self::Answers => "answers",
+            Self::Workspace(_) => "workspace",
+        }
+    }
+
+    /// The purpose with what it is narrowed to.
+    fn whole(self) -> String {
+        match self {
+            Self::Workspace(id) => format!("{}#{id}", self.as_str()),
+            Self::Signing | Self::Secrets | Self::Answers => self.as_str().to_owned(),
         }
     }
 }
@@ -152,6 +164,21 @@ impl<'a> Sealer<'a> {
         encrypt(&key, scope, purpose, resource, plaintext)
     }
 
+    /// Adds a data key to a transaction, unless there is one.
+    pub async fn make_key(
+        &self,
+        transaction: &mut Transaction,
+        scope: &TenantScope,
+        purpose: Purpose,
+    ) -> Result<(), StoreError> {
+        let place = place(scope, purpose);
+        if self.clients.table()?.get::<DataKeyRecord>(&place).await?.is_none() {
+            let (_, record) = self.generate(scope, purpose).await?;
+            transaction.create(&place, &record, Refusal::Overtaken)?;
+        }
+        Ok(())
+    }
+
     async fn data_key(&self, scope: &TenantScope, purpose: Purpose) -> Result<KeyBytes, StoreError> {
         if let Some(key) = self.known_key(scope, purpose).await? {
             return Ok(key);
@@ -229,7 +256,13 @@ impl<'a> Sealer<'a> {
 }
 
 fn place(scope: &TenantScope, purpose: Purpose) -> Key {
-    scope.partition(&["data-key"]).item(purpose.as_str())
+    scope.partition(&["data-key"]).item(purpose.whole())
+}
+
+/// Adds the end of a data key to a transaction: what was sealed with it is unreadable from then on, once it has left the memory of
+/// functions.
+pub fn forget_key(transaction: &mut Transaction, scope: &TenantScope, purpose: Purpose) {
+    transaction.remove(&place(scope, purpose));
 }
 
 fn encrypt(
@@ -252,12 +285,16 @@ fn encrypt(
     Ok(Sealed { nonce: BASE64.encode(nonce), ciphertext: BASE64.encode(bytes) })
 }
 
-fn context(scope: &TenantScope, purpose: Purpose) -> [(&'static str, String); 2] {
-    [("tenant", scope.tenant().to_string()), ("purpose", purpose.as_str().to_owned())]
+fn context(scope: &TenantScope, purpose: Purpose) -> Vec<(&'static str, String)> {
+    let mut context = vec![("tenant", scope.tenant().to_string()), ("purpose", purpose.as_str().to_owned())];
+    if let Purpose::Workspace(id) = purpose {
+        context.push(("workspace", id.to_string()));
+    }
+    context
 }
 
 fn additional_data(scope: &TenantScope, purpose: Purpose, resource: &str) -> Vec<u8> {
-    format!("{}\0{}\0{resource}", scope.tenant(), purpose.as_str()).into_bytes()
+    format!("{}\0{}\0{resource}", scope.tenant(), purpose.whole()).into_bytes()
 }
 
 fn cipher(key: &[u8]) -> Result<LessSafeKey, StoreError> {

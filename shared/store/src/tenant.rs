@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rookery_domain::account::Account;
 use rookery_domain::binding::{Binding, Subject};
-use rookery_domain::id::{OrganizationId, TenantId, WorkspaceId};
+use rookery_domain::id::TenantId;
 use rookery_domain::node::NodeId;
 use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::Founding;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
-    node, organization, project, quota, user,
+    node, organization, project, quota, user, workspace,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,20 +30,6 @@ struct TenantRecord {
 
 impl Record for TenantRecord {
     const KIND: &'static str = "tenant";
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct WorkspaceRecord {
-    id: WorkspaceId,
-    organization: OrganizationId,
-    name: Name,
-    version: u64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl Record for WorkspaceRecord {
-    const KIND: &'static str = "workspace";
 }
 
 /// The slug's entry in the directory, which makes it unique on the platform.
@@ -70,7 +56,8 @@ pub fn found(
     ownership: &Binding,
 ) -> Result<(), StoreError> {
     const FRESH: Refusal = Refusal::Taken("id");
-    let Founding { tenant, organization: first, workspace, project, owner } = founding.clone();
+    let Founding { tenant, organization: first, workspace: first_workspace, project, owner } =
+        founding.clone();
     transaction.create(
         &Partition::directory("slug", &tenant.slug).only(),
         &SlugRecord { tenant: tenant.id },
@@ -80,15 +67,7 @@ pub fn found(
     account::create(transaction, &entry)?;
     transaction.create(&tenant_key(scope), &TenantRecord::from(&tenant), FRESH)?;
     organization::create(transaction, scope, &first)?;
-    let record = WorkspaceRecord {
-        id: workspace.id,
-        organization: workspace.organization,
-        name: workspace.name,
-        version: workspace.version,
-        created_at: workspace.created_at,
-        updated_at: workspace.updated_at,
-    };
-    transaction.create(&scope.partition(&["workspace"]).item(workspace.id), &record, FRESH)?;
+    workspace::put_new(transaction, scope, &first_workspace)?;
     project::put_new(transaction, scope, &project)?;
     user::create(transaction, scope, &owner, password_hash)?;
     node::plant(transaction, scope, &places(founding, ownership))?;

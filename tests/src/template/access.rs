@@ -10,7 +10,8 @@ use super::{Faults, Function, Stack, items, text};
 const ACTIONS_WITHOUT_RESOURCE: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
 
 /// Resources that are named by a pattern because their names are not known beforehand: the files of tenants.
-const PATTERNS: [&str; 1] = ["${Data.Outputs.BucketArn}/ten_*/files/*"];
+const PATTERNS: [&str; 2] =
+    ["${Data.Outputs.BucketArn}/ten_*/files/*", "${Data.Outputs.BucketArn}/ten_*/ws_*/"];
 
 /// Where partitions of the table may begin.
 const PARTITIONS: [&str; 3] = ["ten_*", "directory#", "serving#"];

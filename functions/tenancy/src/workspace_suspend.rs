@@ -1,0 +1,52 @@
+//! `POST /v1/workspaces/{workspace}/suspend`: closing a workspace to changes.
+
+use axum::extract::{Path, State};
+use rookery_domain::id::WorkspaceId;
+use rookery_domain::node::NodeState;
+use rookery_domain::permission::right;
+use rookery_domain::workspace::Verb;
+use rookery_edge::{Answer, Body, Context, Document, Empty, IfMatch, Problem, Scope, wire};
+use rookery_store::{Transaction, node, workspace};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::workspace_change::{answered, commit, load, refused};
+
+/// The route.
+pub fn router() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(suspend))
+}
+
+/// Suspend a workspace: everything in it can be looked at, and nothing be changed.
+///
+/// It takes effect everywhere within 60 seconds. Devices are answered as before.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/suspend",
+    operation_id = "suspend_workspace",
+    tag = "tenancy",
+    params(("workspace" = WorkspaceId, Path), ("If-Match" = Option<String>, Header)),
+    request_body = Empty,
+    responses(
+        (status = 200, description = "The workspace after it.", body = wire::Workspace),
+        (status = 404, description = "There is no such workspace.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "Its state rules it out, or somebody else changed it at the same time.", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "It has another version.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn suspend(
+    State(context): State<Context>,
+    scope: Scope<right::WorkspaceSuspend>,
+    Path(id): Path<String>,
+    if_match: IfMatch,
+    Body { value: Empty {}, idempotency }: Body<Empty>,
+) -> Result<Answer, Problem> {
+    let before = load(&context, &scope.tenant, &id).await?;
+    if_match.check(before.version)?;
+    let after = before.after(Verb::Suspend, context.now()).map_err(refused)?;
+    let mut transaction = Transaction::new();
+    workspace::replace(&mut transaction, &scope.tenant, &before, &after)?;
+    node::set_state(&mut transaction, &scope.tenant, after.id, NodeState::Suspended);
+    let answer = answered(after.clone())?;
+    commit(&context, &scope, (&before, &after), transaction, idempotency.as_ref(), answer).await
+}
