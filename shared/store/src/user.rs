@@ -140,6 +140,62 @@ pub fn create(
     index(transaction, scope, user.id, &user.words())
 }
 
+/// A person as the release before the tree stored one.
+#[derive(Debug, Serialize, Deserialize)]
+struct EarlierUser {
+    id: UserId,
+    tenant: TenantId,
+    #[serde(default)]
+    organization: Option<OrganizationId>,
+    email: Email,
+    name: Name,
+    #[serde(default)]
+    password_hash: Option<String>,
+    version: u64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for EarlierUser {
+    const KIND: &'static str = "user";
+}
+
+/// Writes what people of the release before the tree lack: the organization that they belong to, and what they are found by.
+pub(crate) async fn complete(
+    table: &Table,
+    scope: &TenantScope,
+    home: OrganizationId,
+) -> Result<u64, StoreError> {
+    let people: Vec<EarlierUser> = table.list_all(&collection(scope)).await?;
+    let mut changed = 0;
+    for earlier in people.into_iter().filter(|person| person.organization.is_none()) {
+        let user = User {
+            id: earlier.id,
+            tenant: earlier.tenant,
+            organization: home,
+            division: None,
+            email: earlier.email,
+            name: earlier.name,
+            state: UserState::Active,
+            version: earlier.version,
+            created_at: earlier.created_at,
+            updated_at: earlier.updated_at,
+        };
+        let mut transaction = Transaction::new();
+        transaction.put(&collection(scope).item(user.id), &UserRecord::new(&user, earlier.password_hash))?;
+        transaction.put(&of_organization(scope, home).item(user.id), &UserRecord::new(&user, None))?;
+        index(&mut transaction, scope, user.id, &user.words())?;
+        table.commit(&transaction).await?;
+        changed += 2 + user.words().len() as u64;
+    }
+    Ok(changed)
+}
+
+/// Where the copies and words lie that [`complete`] wrote, and others since.
+pub(crate) fn completion(scope: &TenantScope, organization: OrganizationId) -> [Partition; 2] {
+    [of_organization(scope, organization), search_words(scope)]
+}
+
 /// Adds a changed person to a transaction.
 pub fn replace(
     transaction: &mut Transaction,

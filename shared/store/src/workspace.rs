@@ -105,6 +105,35 @@ pub fn put_new(
     transaction.put(&of_organization(scope, workspace.organization).item(workspace.id), &record)
 }
 
+/// Writes what workspaces of the release before the tree lack: their copies, and the guards of their names.
+pub(crate) async fn complete(table: &Table, scope: &TenantScope) -> Result<u64, StoreError> {
+    let records: Vec<WorkspaceRecord> = table.list_all(&collection(scope)).await?;
+    let mut changed = 0;
+    for workspace in records.into_iter().map(|record| record.into_workspace(scope)) {
+        let mut transaction = Transaction::new();
+        transaction.claim(&guard(scope, &workspace), "name");
+        let copy = of_organization(scope, workspace.organization).item(workspace.id);
+        transaction.put(&copy, &WorkspaceRecord::from(&workspace))?;
+        match table.commit(&transaction).await {
+            Ok(()) => changed += 2,
+            // Both were written before this was stopped.
+            Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(changed)
+}
+
+/// The keys of what [`complete`] wrote, and [`put_new`] since.
+pub(crate) async fn completion(table: &Table, scope: &TenantScope) -> Result<Vec<Key>, StoreError> {
+    let records: Vec<WorkspaceRecord> = table.list_all(&collection(scope)).await?;
+    let workspaces = records.into_iter().map(|record| record.into_workspace(scope));
+    let keys = workspaces.flat_map(|workspace| {
+        [of_organization(scope, workspace.organization).item(workspace.id), guard(scope, &workspace)]
+    });
+    Ok(keys.collect())
+}
+
 /// Adds a changed workspace to a transaction, and moves its claim when the name changed.
 pub fn replace(
     transaction: &mut Transaction,

@@ -12,7 +12,7 @@ use rookery_domain::id::{TenantId, UserId};
 use rookery_domain::node::NodeId;
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_store::migration::{self, ALL, Direction, MigrationError};
-use rookery_store::{Slice, TenantScope, access, account, node, project};
+use rookery_store::{Slice, TenantScope, access, account, node, project, user, workspace};
 
 /// The last characters of the ids of a tenant's things.
 fn id(prefix: &str, tenant: u32, number: u32) -> String {
@@ -62,7 +62,14 @@ async fn found(platform: &Platform, number: u32) -> TenantScope {
     put(platform, within("tenant"), &tenant, "tenant", &attributes).await;
     let attributes = [("id", text(&organization)), ("workspaces", count("1"))];
     put(platform, within("organization"), &organization, "organization", &attributes).await;
-    let attributes = [("id", text(&workspace)), ("organization", text(&organization))];
+    let attributes = [
+        ("id", text(&workspace)),
+        ("organization", text(&organization)),
+        ("name", text("default")),
+        ("version", count("1")),
+        ("created_at", created.clone()),
+        ("updated_at", created.clone()),
+    ];
     put(platform, within("workspace"), &workspace, "workspace", &attributes).await;
     let attributes = [
         ("id", text(&project)),
@@ -81,7 +88,16 @@ async fn found(platform: &Platform, number: u32) -> TenantScope {
             put(platform, within(&format!("{app}#{kind}")), &at.to_string(), kind, &[]).await;
         }
     }
-    let attributes = [("id", text(&user)), ("created_at", created)];
+    let attributes = [
+        ("id", text(&user)),
+        ("tenant", text(&tenant)),
+        ("email", text("ada@example.com")),
+        ("name", text("Ada")),
+        ("password_hash", text("$argon2id$")),
+        ("version", count("1")),
+        ("created_at", created.clone()),
+        ("updated_at", created),
+    ];
     put(platform, within("user"), &user, "user", &attributes).await;
     let attributes = [("id", text(&key)), ("owner", text(&user))];
     put(platform, within("key"), &key, "api_key", &attributes).await;
@@ -115,6 +131,14 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
     let given = access::given(table, &scope, Subject::User(user)).await.unwrap().unwrap();
     assert_eq!(given.grants[0].1.role, RoleRef::Predefined(Predefined::Owner));
     assert_eq!(access::owners(table, &scope).await.unwrap().users, [user].into());
+    let organization = id("org", 1, 1).parse().unwrap();
+    let found = user::find(table, &scope, user).await.unwrap().unwrap();
+    assert_eq!(found.user.organization, organization);
+    let which = user::Which { organization: Some(organization), ..user::Which::default() };
+    let slice = || Slice { limit: 10, ..Slice::default() };
+    assert_eq!(user::list(table, &scope, which, slice()).await.unwrap().items, [found.user]);
+    let workspaces = workspace::list_of(table, &scope, organization, slice()).await.unwrap();
+    assert_eq!(workspaces.items.len(), 1);
 
     let workspace = id("ws", 1, 1).parse().unwrap();
     let listed = async || {

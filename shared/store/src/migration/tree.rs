@@ -18,7 +18,7 @@ use super::MigrationError;
 use crate::node::{self, Node};
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
-    project,
+    project, user, workspace,
 };
 
 /// Most deletions of one transaction.
@@ -122,6 +122,8 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
         changed += ensure(table, scope, id, above, children).await?;
     }
     changed += own(table, scope, tenant, &users).await?;
+    changed += user::complete(table, scope, home).await?;
+    changed += workspace::complete(table, scope).await?;
     changed += project::complete(table, scope).await?;
     for app in &apps {
         let mut transaction = Transaction::new();
@@ -218,6 +220,7 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
     // The tenant's own place goes first: from then on nobody of the tenant may do anything.
     let mut keys = vec![node::key(scope, scope.tenant()), account::place(scope.tenant())];
     keys.extend(projects.keys);
+    keys.extend(workspace::completion(table, scope).await?);
     let mut transactions = Vec::new();
     for id in nodes.iter().filter(|id| !matches!(id, NodeId::Tenant(_))) {
         keys.push(node::key(scope, *id));
@@ -231,6 +234,11 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
             transaction.put(&contents(scope, *app), &held)?;
             transactions.push(transaction);
         }
+        if let NodeId::Organization(organization) = id {
+            for partition in user::completion(scope, *organization) {
+                keys.extend(keys_of(table, &partition).await?);
+            }
+        }
         let with_bindings = scope.partition(&[&id.to_string(), "binding"]);
         keys.extend(keys_of(table, &with_bindings).await?);
     }
@@ -241,6 +249,9 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
     ] {
         keys.extend(keys_of(table, &partition).await?);
     }
+    // A transaction takes each item once.
+    keys.sort_by(|left, right| left.to_string().cmp(&right.to_string()));
+    keys.dedup();
     for chunk in keys.chunks(TOGETHER) {
         let mut transaction = Transaction::new();
         for key in chunk {
