@@ -182,7 +182,7 @@ async fn people_are_found_by_mail_and_name() {
         ("lace", vec![]),
     ] {
         for limit in [1, 2, 100] {
-            let escaped: String = question.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let escaped = question.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
             let first = format!("/v1/users?q={escaped}&limit={limit}");
             let (mut path, mut met) = (first.clone(), Vec::new());
             loop {

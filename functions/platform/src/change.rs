@@ -17,7 +17,6 @@ pub(crate) async fn load(context: &Context, id: &str) -> Result<Account, Problem
 }
 
 /// What it means to a caller that the tenant's state rules something out.
-#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
 pub(crate) fn refused(error: TransitionError) -> Problem {
     Problem::conflict("illegal-transition", error.to_string())
 }

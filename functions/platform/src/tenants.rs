@@ -93,8 +93,8 @@ async fn create(
         email: value.owner.email,
         owner_name: value.owner.name,
     };
-    let founder = Founder::Other(operator.actor(), Permission::PlatformTenantCreate.into());
-    let founded = found(&context, request, None, operator.origin.clone(), founder)?;
+    let by = Founder::Other(operator.actor(), Permission::PlatformTenantCreate.into());
+    let founded = found(&context, request, None, operator.origin.clone(), by)?;
     let answer = founded.answer(format!("/v1/platform/tenants/{}", founded.scope.tenant()))?;
     context.commit(&founded.scope, idempotency.as_ref(), founded.transaction, answer).await
 }

@@ -129,16 +129,13 @@ fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, Proble
         .to_owned();
     let route = format!("{} {}", parts.method, parts.uri.path());
     // Whoever a route authenticates was authenticated before the body is read; an open route takes no notice of tokens.
-    let place = match parts.extensions.get::<Caller>() {
-        Some(caller) => {
-            let principal = caller.principal.id.to_string();
-            idempotency::key(idempotency::Caller::Tenant(&caller.tenant), &principal, &route, &chosen)
-        }
-        None => {
-            let operator = parts.extensions.get::<Acting>().map(|Acting(id)| id.to_string());
-            let principal = operator.unwrap_or_default();
-            idempotency::key(idempotency::Caller::Anybody, &principal, &route, &chosen)
-        }
+    let place = if let Some(caller) = parts.extensions.get::<Caller>() {
+        let principal = caller.principal.id.to_string();
+        idempotency::key(idempotency::Caller::Tenant(&caller.tenant), &principal, &route, &chosen)
+    } else {
+        let operator = parts.extensions.get::<Acting>().map(|Acting(id)| id.to_string());
+        let principal = operator.unwrap_or_default();
+        idempotency::key(idempotency::Caller::Anybody, &principal, &route, &chosen)
     };
     // A body may hold a password or another short secret, which a plain digest would let anybody guess who can read the
     // table. The sender's token and the key that it chose are stored nowhere, so nobody else can make this digest.

@@ -119,7 +119,9 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
             if lines.is_empty() {
                 println!("Nobody yet; `cargo xtask operator create --name …` lets somebody in.");
             }
-            lines.iter().for_each(|line| println!("{line}"));
+            for line in lines {
+                println!("{line}");
+            }
             Ok(true)
         }
         Command::OperatorRevoke { id } => {

@@ -106,8 +106,11 @@ pub fn replace(transaction: &mut Transaction, before: &Account, after: &Account)
         node::set_state(transaction, &scope(after), after.id, after.state.of_node());
     }
     let (was_due, is_due) = (is_due(before), is_due(after));
-    if was_due && !is_due {
-        closing_key(before).iter().for_each(|key| transaction.remove(key));
+    if was_due
+        && !is_due
+        && let Some(key) = closing_key(before)
+    {
+        transaction.remove(&key);
     }
     if is_due && !was_due {
         closing_key(after)

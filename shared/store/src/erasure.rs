@@ -87,7 +87,9 @@ impl Budget {
 async fn delete(table: &Table, keys: &[Key], budget: &mut Budget) -> Result<(), StoreError> {
     for chunk in keys.chunks(TOGETHER) {
         let mut transaction = Transaction::new();
-        chunk.iter().for_each(|key| transaction.remove(key));
+        for key in chunk {
+            transaction.remove(key);
+        }
         table.commit(&transaction).await?;
         budget.0 = budget.0.saturating_sub(chunk.len());
     }

@@ -250,7 +250,7 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
         keys.extend(keys_of(table, &partition).await?);
     }
     // A transaction takes each item once.
-    keys.sort_by(|left, right| left.to_string().cmp(&right.to_string()));
+    keys.sort_by_cached_key(ToString::to_string);
     keys.dedup();
     for chunk in keys.chunks(TOGETHER) {
         let mut transaction = Transaction::new();
