@@ -351,7 +351,9 @@ async fn audit_and_usage_are_rebuilt_as_they_were() {
     let tenant = owner.tenant.parse().unwrap();
     let replayed = replay(&operator(), Some(tenant)).await.expect("a replay");
     assert!(replayed.is_sound(), "{:?}", replayed.lines());
-    assert_eq!(replayed.tenants[0].audit.restored, 5);
+    // A message that is delivered again meanwhile restores its entry by itself; what is there in the end is compared below.
+    assert_eq!(replayed.tenants[0].audit.rows, 5);
+    assert!((1..=5).contains(&replayed.tenants[0].audit.restored), "{:?}", replayed.lines());
     assert_eq!(table.items(&owner.tenant, "audit").await, audit);
     assert_eq!(table.items(&owner.tenant, "usage").await, settled);
     assert_eq!(trail(&stack, &owner, "").await, trail_before);

@@ -111,7 +111,9 @@ async fn nothing_that_a_caller_sends_in_confidence_is_logged() {
         let owner = world.sign_up().await;
         let ids = Ids::of(&world, &owner).await;
         let token = owner.token.clone().unwrap();
-        let path = ids.path(&operation).unwrap();
+        // A tenant is named in the paths of operators only, who are let in by nothing that is sent here.
+        let operated = || operation.path.replace("{tenant}", &owner.tenant);
+        let path = ids.path(&operation).unwrap_or_else(operated);
         let other_path = operation.path.split('/').map(|part| if part.contains('{') { MARKER } else { part });
         let paths = [
             format!("{path}?cursor={MARKER}&q={ADDRESS}&device_id={MARKER}&platform={MARKER}"),
