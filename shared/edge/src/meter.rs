@@ -217,7 +217,8 @@ mod tests {
         let waited = came[0].2 - first;
         assert!(waited >= PATIENCE && waited < PATIENCE * 2, "{waited:?}");
         assert_eq!(came[0].0.counts.iter().map(|count| count.count).collect::<Vec<_>>(), [5]);
-        // The next batch has four seconds of its own.
+        // The next batch has four seconds of its own, once the first has been answered for.
+        tokio::time::sleep(Duration::from_millis(200)).await;
         let second = Instant::now();
         count(&context, 1, 1);
         let waited = queue.until(2).await[1].2 - second;

@@ -64,6 +64,12 @@ impl Prefix {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The object that marks the place as taken. It has a name of its own, because not every S3 keeps, and not every policy names,
+    /// an object that ends in a slash.
+    fn mark(&self) -> String {
+        format!("{}workspace", self.0)
+    }
 }
 
 /// The name of a file's object.
@@ -186,16 +192,16 @@ impl<'a> Objects<'a> {
         Ok(page.is_truncated() == Some(true))
     }
 
-    /// Marks a place for objects as taken, with an empty object of its name. Marking it twice changes nothing.
+    /// Marks a place for objects as taken, with an empty object. Marking it twice changes nothing.
     pub async fn mark(&self, prefix: &Prefix) -> Result<(), StoreError> {
-        let request = self.client.put_object().bucket(self.bucket).key(prefix.as_str()).content_length(0);
+        let request = self.client.put_object().bucket(self.bucket).key(prefix.mark()).content_length(0);
         request.send().await.map_err(|source| StoreError::failed("PutObject", source))?;
         Ok(())
     }
 
     /// Takes the mark of a place for objects away, if it is there.
     pub async fn unmark(&self, prefix: &Prefix) -> Result<(), StoreError> {
-        let request = self.client.delete_object().bucket(self.bucket).key(prefix.as_str());
+        let request = self.client.delete_object().bucket(self.bucket).key(prefix.mark());
         request.send().await.map_err(|source| StoreError::failed("DeleteObject", source))?;
         Ok(())
     }
