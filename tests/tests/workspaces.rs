@@ -150,7 +150,10 @@ impl Story {
         assert_eq!(read.text("/state"), "active");
         assert_eq!(read.body["steps"], json!(Step::ALL));
         assert_eq!(read.body["failure"], Value::Null);
-        assert_eq!(self.cloud.stored().into_iter().collect::<Vec<_>>(), [read.text("/storage_prefix")]);
+        assert_eq!(
+            self.cloud.stored().into_iter().collect::<Vec<_>>(),
+            [format!("{}workspace", read.text("/storage_prefix"))]
+        );
         assert!(self.counters(id).await);
         let groups = self.groups().await;
         assert_eq!(groups.len(), 3);

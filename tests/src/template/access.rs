@@ -11,7 +11,7 @@ const ACTIONS_WITHOUT_RESOURCE: [&str; 2] = ["xray:PutTraceSegments", "xray:PutT
 
 /// Resources that are named by a pattern because their names are not known beforehand: the files of tenants.
 const PATTERNS: [&str; 2] =
-    ["${Data.Outputs.BucketArn}/ten_*/files/*", "${Data.Outputs.BucketArn}/ten_*/ws_*/"];
+    ["${Data.Outputs.BucketArn}/ten_*/files/*", "${Data.Outputs.BucketArn}/ten_*/ws_*/workspace"];
 
 /// Where partitions of the table may begin.
 const PARTITIONS: [&str; 3] = ["ten_*", "directory#", "serving#"];
