@@ -23,7 +23,7 @@ pub(crate) async fn belongings(
     let Some(access) = access else { return Ok(()) };
     let tenant = scope.tenant.tenant();
     let mut bindings: Vec<_> = access.grants.iter().collect();
-    bindings.sort_by_key(|grant| !ownership::gives(tenant, grant));
+    bindings.sort_by_key(|grant| !grant.owns(tenant));
     for grant in bindings {
         deciding(|| unbind(context, scope, person, grant.binding)).await?;
     }

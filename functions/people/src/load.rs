@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use rookery_domain::binding::{Grant, Subject};
-use rookery_domain::event::{Action, Change, DenialReason};
+use rookery_domain::event::{Change, DenialReason};
 use rookery_domain::group::{Full, Group};
 use rookery_domain::id::{DivisionId, GroupId, OrganizationId, UserId};
 use rookery_domain::invitation::Invitation;
@@ -82,8 +82,7 @@ pub(crate) async fn must_hold(
     if caller.may(context, permission, &place)? {
         return Ok(());
     }
-    caller.record_denial(context, Action::from(permission), path, DenialReason::NoBinding).await?;
-    Err(Problem::Forbidden(permission))
+    Err(caller.refuse(context, permission, path, DenialReason::NoBinding).await?)
 }
 
 /// Refuses who does not hold everything that some grants give: nobody hands on what they lack.
@@ -97,8 +96,7 @@ pub(crate) async fn must_cover(
     if caller.covers(context, grants).await? {
         return Ok(());
     }
-    caller.record_denial(context, Action::from(permission), path, DenialReason::BeyondOwnRights).await?;
-    Err(Problem::Forbidden(permission))
+    Err(caller.beyond_own_rights(context, permission, permission, path).await?)
 }
 
 /// Refuses who acts on a person that has more rights than the caller. On oneself one may act.

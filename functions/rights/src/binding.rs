@@ -97,23 +97,14 @@ async fn taking(
         node::count(&mut transaction, tenant, id.into(), -1);
     }
     if let Some(mut access) = access::find(table, tenant, found.subject).await? {
-        let counts = |grants: &[_]| {
-            grants
-                .iter()
-                .any(|grant| Binding { grant: Clone::clone(grant), ..found.clone() }.owner().is_some())
-        };
         access.grants.retain(|grant| grant.binding != found.id());
-        let still = counts(&access.grants);
+        let still = access.grants.iter().any(|grant| grant.owns(found.tenant));
         access::replace(&mut transaction, tenant, found.subject, &access)?;
-        if let Some(user) = found.owner().filter(|_| !still) {
-            let mut owners = access::owners(table, tenant).await?;
-            if owners.users.remove(&user) {
-                if owners.users.is_empty() {
-                    let detail = "a tenant always has an owner; make somebody else one first";
-                    return Err(Problem::conflict("last-owner", detail));
-                }
-                access::replace_owners(&mut transaction, tenant, &owners)?;
-            }
+        if let Some(user) = found.owner().filter(|_| !still)
+            && !access::remove_owner(table, &mut transaction, tenant, user).await?
+        {
+            let detail = "a tenant always has an owner; make somebody else one first";
+            return Err(Problem::conflict("last-owner", detail));
         }
     }
     let changed = changes(&body::Binding::from(found.clone()), &serde_json::Value::Null);

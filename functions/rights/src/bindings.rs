@@ -239,10 +239,7 @@ async fn giving(
     access.grants.push(made.grant.clone());
     access::replace(&mut transaction, tenant, made.subject, &access)?;
     if let Some(user) = made.owner().filter(|_| active) {
-        let mut owners = access::owners(context.table()?, tenant).await?;
-        if owners.users.insert(user) {
-            access::replace_owners(&mut transaction, tenant, &owners)?;
-        }
+        access::add_owner(context.table()?, &mut transaction, tenant, user).await?;
     }
     let changed = changes(&serde_json::Value::Null, &body::Binding::from(made.clone()));
     let event = scope.event(context, Resource::new("binding", made.id()), made.version, changed);

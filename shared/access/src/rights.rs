@@ -296,10 +296,7 @@ impl Rights {
 
     /// Everything that a role holds; nothing if it is a role that no longer exists.
     pub fn permissions_of(&self, role: RoleRef) -> BTreeSet<Permission> {
-        match role {
-            RoleRef::Predefined(role) => role.permissions(),
-            RoleRef::Custom(id) => self.roles.get(&id).cloned().unwrap_or_default(),
-        }
+        role.permissions(&self.roles)
     }
 
     fn holds(&self, role: RoleRef, permission: Permission) -> bool {

@@ -320,6 +320,17 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether it makes a person who has it directly an owner of the tenant: the role at the tenant itself, for good and without
+    /// condition.
+    pub fn owns(&self, tenant: TenantId) -> bool {
+        let Self { role, node, starts_at, expires_at, condition, .. } = self;
+        *role == RoleRef::Predefined(Predefined::Owner)
+            && *node == NodeId::Tenant(tenant)
+            && starts_at.is_none()
+            && expires_at.is_none()
+            && condition.is_none()
+    }
+
     /// Whether it is its time, whatever its condition.
     pub fn is_current(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|start| start <= now) && self.expires_at.is_none_or(|end| now < end)
@@ -358,15 +369,10 @@ impl Binding {
         self.grant.binding
     }
 
-    /// The person whom it makes an owner of the tenant: it gives the role to a person directly, at the tenant itself, for good and
-    /// without condition.
+    /// The person whom it makes an owner of the tenant.
     pub fn owner(&self) -> Option<UserId> {
-        let Grant { role, node, starts_at, expires_at, condition, .. } = &self.grant;
-        let lasting = starts_at.is_none() && expires_at.is_none() && condition.is_none();
-        let ownership =
-            *role == RoleRef::Predefined(Predefined::Owner) && *node == NodeId::Tenant(self.tenant);
         match self.subject {
-            Subject::User(user) if ownership && lasting => Some(user),
+            Subject::User(user) if self.grant.owns(self.tenant) => Some(user),
             _ => None,
         }
     }

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::hash::Sha256;
-use crate::id::{self, DivisionId, GroupId, Id as _, InvitationId, OrganizationId, TenantId, UserId};
+use crate::id::{DivisionId, GroupId, Id as _, InvitationId, OrganizationId, TenantId, UserId};
 use crate::node::NodeId;
 use crate::role::RoleRef;
 use crate::text::{Email, Name, ParseError};
+use crate::token;
 
 /// For how long an invitation can be accepted once it was sent.
 pub const GOOD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -111,6 +112,9 @@ impl Invitation {
     }
 }
 
+/// What the text of every token of an invitation begins with.
+const PREFIX: &str = "ri";
+
 /// What stands in the link of an invitation: `ri_<id>_<secret>`. Only the SHA-256 of the secret is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvitationToken {
@@ -132,9 +136,7 @@ impl InvitationToken {
 
     /// The text that stands in the mail.
     pub fn reveal(&self) -> String {
-        let (high, low) = self.secret.split_at(16);
-        let part = |bytes: &[u8]| id::encode(uuid::Uuid::from_slice(bytes).unwrap_or_default());
-        format!("ri_{}_{}{}", id::encode(self.id.uuid()), part(high), part(low))
+        token::write(PREFIX, self.id.uuid(), &self.secret)
     }
 }
 
@@ -143,15 +145,8 @@ impl FromStr for InvitationToken {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         const NOT_A_TOKEN: ParseError = ParseError::new("is not what stands in the link of an invitation");
-        let (id, secret) =
-            text.strip_prefix("ri_").and_then(|rest| rest.split_once('_')).ok_or(NOT_A_TOKEN)?;
-        let id = id::decode(id).map(InvitationId::from_uuid).ok_or(NOT_A_TOKEN)?;
-        let (high, low) = secret.split_at_checked(id::SUFFIX_LENGTH).ok_or(NOT_A_TOKEN)?;
-        let (high, low) = (id::decode(high).ok_or(NOT_A_TOKEN)?, id::decode(low).ok_or(NOT_A_TOKEN)?);
-        let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(high.as_bytes());
-        bytes[16..].copy_from_slice(low.as_bytes());
-        Ok(Self { id, secret: bytes })
+        let (id, secret) = token::read(PREFIX, text).ok_or(NOT_A_TOKEN)?;
+        Ok(Self { id: InvitationId::from_uuid(id), secret })
     }
 }
 

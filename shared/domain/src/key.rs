@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use crate::binding::Range;
 use crate::fault::Faults;
 use crate::hash::Sha256;
-use crate::id::{self, Id, KeyId, TenantId, UserId};
+use crate::id::{Id as _, KeyId, TenantId, UserId};
 use crate::node::NodeId;
 use crate::permission::Permission;
 use crate::text::{Name, ParseError};
+use crate::token;
 
 /// Most address ranges of a key.
 pub const MOST_RANGES: usize = 20;
@@ -127,6 +128,9 @@ impl FromStr for KeyOwner {
 
 crate::text::text_type!(KeyOwner, format = r"^[a-z]{2,3}_[0-7][0-9a-hjkmnp-tv-z]{25}$");
 
+/// What the text of every key begins with.
+const PREFIX: &str = "rk";
+
 /// The whole key as its holder has it. Shown once; never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
@@ -148,9 +152,7 @@ impl Token {
 
     /// The text that its holder presents.
     pub fn reveal(&self) -> String {
-        let (high, low) = self.secret.split_at(16);
-        let part = |bytes: &[u8]| id::encode(uuid::Uuid::from_slice(bytes).unwrap_or_default());
-        format!("rk_{}_{}{}", id::encode(self.id.uuid()), part(high), part(low))
+        token::write(PREFIX, self.id.uuid(), &self.secret)
     }
 }
 
@@ -158,15 +160,8 @@ impl FromStr for Token {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        const NOT_A_KEY: ParseError = ParseError::new("is not an API key");
-        let (id, secret) = text.strip_prefix("rk_").and_then(|rest| rest.split_once('_')).ok_or(NOT_A_KEY)?;
-        let id = id::decode(id).map(KeyId::from_uuid).ok_or(NOT_A_KEY)?;
-        let (high, low) = secret.split_at_checked(id::SUFFIX_LENGTH).ok_or(NOT_A_KEY)?;
-        let (high, low) = (id::decode(high).ok_or(NOT_A_KEY)?, id::decode(low).ok_or(NOT_A_KEY)?);
-        let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(high.as_bytes());
-        bytes[16..].copy_from_slice(low.as_bytes());
-        Ok(Self { id, secret: bytes })
+        let (id, secret) = token::read(PREFIX, text).ok_or(ParseError::new("is not an API key"))?;
+        Ok(Self { id: KeyId::from_uuid(id), secret })
     }
 }
 

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod signup;
 pub mod tenant;
 pub mod text;
+mod token;
 pub mod usage;
 pub mod user;
 pub mod workspace;

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::hash::Sha256;
-use crate::id::{KeyId, OperatorId};
-use crate::key;
+use crate::id::{Id as _, OperatorId};
 use crate::text::{Name, ParseError};
+use crate::token;
 
 /// Somebody who operates the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,36 +23,35 @@ pub struct Operator {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The whole token as its holder has it. Shown once; never stored, never logged.
-///
-/// Its secret is made, hashed and written as that of an API key is; only the first letters differ, so that neither is ever read as the
-/// other.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(key::Token);
+/// What the text of every operator's token begins with.
+const PREFIX: &str = "rop";
 
-const OWN: &str = "rop_";
-const OF_KEYS: &str = "rk_";
+/// The whole token as its holder has it. Shown once; never stored, never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    id: OperatorId,
+    secret: [u8; 32],
+}
 
 impl Token {
     /// Makes a token of 256 random bits.
-    pub fn new(id: OperatorId, random: [u8; 32]) -> Self {
-        Self(key::Token::new(KeyId::from_uuid(crate::id::Id::uuid(id)), random))
+    pub const fn new(id: OperatorId, random: [u8; 32]) -> Self {
+        Self { id, secret: random }
     }
 
     /// Whose token it is.
-    pub fn id(&self) -> OperatorId {
-        OperatorId::from_uuid(crate::id::Id::uuid(self.0.id))
+    pub const fn id(&self) -> OperatorId {
+        self.id
     }
 
-    /// What is stored of the secret.
+    /// What is stored of the secret, which has 256 bits of entropy: a plain hash cannot be searched.
     pub fn digest(&self) -> Sha256 {
-        self.0.digest()
+        Sha256::of(&self.secret)
     }
 
     /// The text that its holder presents.
     pub fn reveal(&self) -> String {
-        let text = self.0.reveal();
-        format!("{OWN}{}", text.strip_prefix(OF_KEYS).unwrap_or_default())
+        token::write(PREFIX, self.id.uuid(), &self.secret)
     }
 }
 
@@ -60,9 +59,8 @@ impl FromStr for Token {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        const NOT_A_TOKEN: ParseError = ParseError::new("is not an operator's token");
-        let rest = text.strip_prefix(OWN).ok_or(NOT_A_TOKEN)?;
-        format!("{OF_KEYS}{rest}").parse().map(Self).map_err(|_| NOT_A_TOKEN)
+        let (id, secret) = token::read(PREFIX, text).ok_or(ParseError::new("is not an operator's token"))?;
+        Ok(Self { id: OperatorId::from_uuid(id), secret })
     }
 }
 
@@ -75,6 +73,8 @@ impl fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::KeyId;
+    use crate::key;
     use proptest::prelude::*;
     use uuid::Uuid;
 

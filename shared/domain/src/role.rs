@@ -1,6 +1,6 @@
 //! Roles: named sets of permissions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -98,6 +98,16 @@ pub enum RoleRef {
     Predefined(Predefined),
     /// A role of the tenant.
     Custom(RoleId),
+}
+
+impl RoleRef {
+    /// Everything that the role holds, given what the tenant's own roles hold; nothing if it is one that no longer exists.
+    pub fn permissions(self, own: &BTreeMap<RoleId, BTreeSet<Permission>>) -> BTreeSet<Permission> {
+        match self {
+            Self::Predefined(role) => role.permissions(),
+            Self::Custom(id) => own.get(&id).cloned().unwrap_or_default(),
+        }
+    }
 }
 
 impl fmt::Display for RoleRef {

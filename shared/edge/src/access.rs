@@ -1,9 +1,9 @@
 //! Whether the caller may do what a route does, with what its path names.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -17,6 +17,7 @@ use rookery_domain::role::RoleRef;
 use rookery_store::node::{Known, Node};
 use rookery_store::{TenantScope, access, node};
 
+use crate::recent::Recent;
 use crate::{Caller, Context, Problem};
 
 /// A caller who holds the right `R` on the place that the request is about: the first thing in its path that stands in the tree, or
@@ -199,10 +200,7 @@ impl Caller {
             if grant.expires_at.is_some_and(|end| end <= context.now()) {
                 continue;
             }
-            let permissions = match grant.role {
-                RoleRef::Predefined(role) => role.permissions(),
-                RoleRef::Custom(id) => roles.get(&id).cloned().unwrap_or_default(),
-            };
+            let permissions = grant.role.permissions(&roles);
             // What is given on a place that is gone gives nothing.
             let Some(place) = context.lineage(&self.tenant, grant.node).await? else { continue };
             if self.cannot_hand_on(context, &permissions, &place, grant.expires_at)?.is_some() {
@@ -351,42 +349,17 @@ pub(crate) struct Standing {
     pub(crate) rights: Arc<Rights>,
 }
 
-/// Most entries of each kind in memory; a cache is emptied when it is full.
-const CACHED: usize = 10_000;
-
 /// What was read a moment ago of principals and of the tree. Changes of rights take effect once an entry is older than the cache's
 /// time, which is 15 seconds unless configured, and never more than 60.
 #[derive(Debug)]
 pub(crate) struct AccessCache {
-    kept: SignedDuration,
     standings: Recent<(TenantId, Holder), Option<Standing>>,
     nodes: Recent<(TenantId, NodeId), Option<Node>>,
 }
 
-type Recent<K, V> = Mutex<HashMap<K, (Timestamp, V)>>;
-
 impl AccessCache {
     pub(crate) fn new(kept: SignedDuration) -> Self {
-        Self { kept, standings: Mutex::default(), nodes: Mutex::default() }
-    }
-
-    fn recall<K: Eq + std::hash::Hash, V: Clone>(
-        &self,
-        recent: &Recent<K, V>,
-        key: &K,
-        now: Timestamp,
-    ) -> Option<V> {
-        let entries = recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, value) = entries.get(key).filter(|(since, _)| now.duration_since(*since) < self.kept)?;
-        Some(value.clone())
-    }
-
-    fn remember<K: Eq + std::hash::Hash, V>(recent: &Recent<K, V>, key: K, value: V, now: Timestamp) {
-        let mut entries = recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= CACHED {
-            entries.clear();
-        }
-        entries.insert(key, (now, value));
+        Self { standings: Recent::new(kept), nodes: Recent::new(kept) }
     }
 }
 
@@ -399,13 +372,13 @@ struct KnownNodes<'a> {
 
 impl Known for KnownNodes<'_> {
     fn recall(&self, id: NodeId) -> Option<Option<Node>> {
-        self.cache.recall(&self.cache.nodes, &(self.tenant, id), self.now)
+        self.cache.nodes.recall(&(self.tenant, id), self.now)
     }
 
     fn remember(&mut self, id: NodeId, found: Option<Node>) {
         // That something does not exist may change with the next request of the same caller.
         if found.is_some() {
-            AccessCache::remember(&self.cache.nodes, (self.tenant, id), found, self.now);
+            self.cache.nodes.remember((self.tenant, id), found, self.now);
         }
     }
 }
@@ -426,11 +399,11 @@ impl Context {
     ) -> Result<Option<Standing>, Problem> {
         let (cache, now) = (self.access_cache(), self.now());
         let key = (scope.tenant(), holder);
-        if let Some(standing) = cache.recall(&cache.standings, &key, now) {
+        if let Some(standing) = cache.standings.recall(&key, now) {
             return Ok(standing);
         }
         let standing = self.read_standing(scope, holder).await?;
-        AccessCache::remember(&cache.standings, key, standing.clone(), now);
+        cache.standings.remember(key, standing.clone(), now);
         Ok(standing)
     }
 

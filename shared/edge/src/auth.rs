@@ -1,9 +1,9 @@
 //! Who is asking.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::header;
@@ -19,6 +19,7 @@ use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
 use rookery_store::{Settings, TenantScope, Transaction, Variable, guard};
 
+use crate::recent::Recent;
 use crate::request::{Known, RequestFacts};
 use crate::{Context, Problem};
 
@@ -180,47 +181,36 @@ pub(crate) fn cache_time(settings: &Settings) -> SignedDuration {
 /// known one with a wrong secret does. A revoked key is refused once its entry is older than the cache's time, which is
 /// 15 seconds unless configured, and never more than 60.
 #[derive(Debug)]
-pub(crate) struct CredentialCache {
-    kept: SignedDuration,
-    entries: Mutex<HashMap<KeyId, Entry>>,
-}
+pub(crate) struct CredentialCache(Recent<KeyId, Entry>);
 
 #[derive(Debug, Clone)]
 struct Entry {
-    since: Timestamp,
     known: Option<Credential>,
-    /// Whether it was read because a secret did not fit what was known before.
-    again: bool,
+    /// When it was read because a secret did not fit what was known before.
+    again: Option<Timestamp>,
 }
 
 /// How long after such a reading another secret that does not fit is believed to be wrong without one.
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
-/// Most credentials in memory; the cache is emptied when it is full.
-const CACHED_CREDENTIALS: usize = 10_000;
-
 impl CredentialCache {
     pub(crate) fn new(kept: SignedDuration) -> Self {
-        Self { kept, entries: Mutex::default() }
+        Self(Recent::new(kept))
     }
 
     /// Whoever presents a token, if its secret is right. A secret that does not fit what is in memory may be one that the key was given
     /// since: it is read again, once a second at the most.
     async fn present(&self, context: &Context, token: &Token) -> Result<Option<Presented>, Problem> {
         let now = context.now();
-        let cached = {
-            let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.get(&token.id).filter(|entry| now.duration_since(entry.since) < self.kept).cloned()
-        };
-        let Some(Entry { since, known, again }) = cached else {
-            let known = self.read(context, token.id, now, false).await?;
+        let Some(Entry { known, again }) = self.0.recall(&token.id, now) else {
+            let known = self.read(context, token.id, now, None).await?;
             return Ok(credential::check(token, known.as_ref(), now));
         };
         let presented = credential::check(token, known.as_ref(), now);
-        if presented.is_some() || (again && now.duration_since(since) < READ_AGAIN_AFTER) {
+        if presented.is_some() || again.is_some_and(|read| now.duration_since(read) < READ_AGAIN_AFTER) {
             return Ok(presented);
         }
-        let known = self.read(context, token.id, now, true).await?;
+        let known = self.read(context, token.id, now, Some(now)).await?;
         Ok(credential::check(token, known.as_ref(), now))
     }
 
@@ -229,14 +219,10 @@ impl CredentialCache {
         context: &Context,
         id: KeyId,
         now: Timestamp,
-        again: bool,
+        again: Option<Timestamp>,
     ) -> Result<Option<Credential>, Problem> {
         let known = credential::look_up(context.table()?, id).await?;
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= CACHED_CREDENTIALS {
-            entries.clear();
-        }
-        entries.insert(id, Entry { since: now, known: known.clone(), again });
+        self.0.remember(id, Entry { known: known.clone(), again }, now);
         Ok(known)
     }
 }

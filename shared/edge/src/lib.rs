@@ -15,6 +15,7 @@ mod meter;
 mod operator;
 mod params;
 mod problem;
+mod recent;
 mod request;
 mod serve;
 mod telemetry;

@@ -110,13 +110,45 @@ pub async fn owners(table: &Table, scope: &TenantScope) -> Result<Owners, StoreE
 
 /// Adds changed owners to a transaction. `after.version` is the version that was read: two requests that each take away one of the
 /// last two owners cannot both commit.
-pub fn replace_owners(
+fn replace_owners(
     transaction: &mut Transaction,
     scope: &TenantScope,
     after: &Owners,
 ) -> Result<(), StoreError> {
     let next = Owners { version: after.version + 1, ..after.clone() };
     transaction.follow(&owners_key(scope), &next, after.version)
+}
+
+/// Adds to a transaction that somebody owns the tenant, unless somebody does already.
+pub async fn add_owner(
+    table: &Table,
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    person: UserId,
+) -> Result<(), StoreError> {
+    let mut owners = owners(table, scope).await?;
+    if owners.users.insert(person) {
+        replace_owners(transaction, scope, &owners)?;
+    }
+    Ok(())
+}
+
+/// Adds to a transaction that somebody does not own the tenant any more. Answers `false`, and adds nothing, for the last owner.
+pub async fn remove_owner(
+    table: &Table,
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    person: UserId,
+) -> Result<bool, StoreError> {
+    let mut owners = owners(table, scope).await?;
+    if !owners.users.remove(&person) {
+        return Ok(true);
+    }
+    if owners.users.is_empty() {
+        return Ok(false);
+    }
+    replace_owners(transaction, scope, &owners)?;
+    Ok(true)
 }
 
 /// Adds what a role of the tenant holds to a transaction that makes or changes it.

@@ -107,8 +107,7 @@ pub fn delete(
     parent: NodeId,
     below: &'static str,
 ) {
-    let none = AttributeValue::N("0".into());
-    transaction.delete_if(&key(scope, id), "children = :none", [(":none", none)], Refusal::NotEmpty(below));
+    detach_empty(transaction, scope, id, below);
     count(transaction, scope, parent, -1);
 }
 
@@ -182,15 +181,8 @@ pub fn create_nested(
     create(transaction, scope, id, parent)
 }
 
-/// Adds a move to a transaction. Nothing else may have moved in the tree since it was decided, and nothing grown.
-pub fn relocate(
-    transaction: &mut Transaction,
-    scope: &TenantScope,
-    id: NodeId,
-    from: NodeId,
-    to: &Lineage,
-    shape: Shape,
-) -> Result<(), StoreError> {
+/// Puts a place below another one, if it still is where it was.
+fn put_below(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, from: NodeId, to: &Lineage) {
     let place = |node: NodeId| AttributeValue::S(node.to_string());
     let above = AttributeValue::L(to.below().into_iter().map(place).collect());
     transaction.update(
@@ -200,6 +192,18 @@ pub fn relocate(
         [(":to", place(to.node)), (":above", above), (":from", place(from))],
         Refusal::Overtaken,
     );
+}
+
+/// Adds a move to a transaction. Nothing else may have moved in the tree since it was decided, and nothing grown.
+pub fn relocate(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    id: NodeId,
+    from: NodeId,
+    to: &Lineage,
+    shape: Shape,
+) -> Result<(), StoreError> {
+    put_below(transaction, scope, id, from, to);
     // DynamoDB takes an item once in a transaction, and the root of the tree may be where the thing was or comes to.
     let mut changes: Vec<(NodeId, i64)> = Vec::new();
     if from != to.node {
@@ -226,15 +230,7 @@ pub fn relocate(
 
 /// Adds a move of something that nothing of its own kind stands below, so that neither a ring nor a depth can come of it: a person.
 pub fn rehome(transaction: &mut Transaction, scope: &TenantScope, id: NodeId, from: NodeId, to: &Lineage) {
-    let place = |node: NodeId| AttributeValue::S(node.to_string());
-    let above = AttributeValue::L(to.below().into_iter().map(place).collect());
-    transaction.update(
-        &key(scope, id),
-        "SET parent = :to, above = :above",
-        Some("parent = :from"),
-        [(":to", place(to.node)), (":above", above), (":from", place(from))],
-        Refusal::Overtaken,
-    );
+    put_below(transaction, scope, id, from, to);
     count(transaction, scope, from, -1);
     count(transaction, scope, to.node, 1);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
@@ -239,26 +240,9 @@ impl Table {
 
     /// Writes an item that must not exist, outside of any transaction.
     pub async fn create<R: Record>(&self, key: &Key, record: &R, refusal: Refusal) -> Result<(), StoreError> {
-        let item = to_item(key, record)?;
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(StoreError::Refused(refusal))
-            }
-            Err(source) => Err(StoreError::failed("PutItem", source)),
-        }
+        let put = self.client.put_item().set_item(Some(to_item(key, record)?));
+        let written = self.put_if(put.condition_expression("attribute_not_exists(pk)")).await?;
+        if written { Ok(()) } else { Err(StoreError::Refused(refusal)) }
     }
 
     /// Writes an item, unless there is one of a later or the same time, outside of any transaction. The time is its attribute
@@ -269,24 +253,26 @@ impl Table {
         record: &R,
         at: i64,
     ) -> Result<(), StoreError> {
-        let answer = self
+        let put = self
             .client
             .put_item()
-            .table_name(&self.name)
             .set_item(Some(to_item(key, record)?))
             .condition_expression("attribute_not_exists(pk) OR #at < :at")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
+            .expression_attribute_values(":at", AttributeValue::N(at.to_string()));
+        self.put_if(put).await.map(drop)
+    }
+
+    /// Writes an item under a condition, and answers whether it held.
+    async fn put_if(&self, put: PutItemFluentBuilder) -> Result<bool, StoreError> {
+        match put.table_name(&self.name).send().await {
+            Ok(_) => Ok(true),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
             {
-                Ok(())
+                Ok(false)
             }
             Err(source) => Err(StoreError::failed("PutItem", source)),
         }
