@@ -41,6 +41,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_platform::ROUTES,
         rookery_usage::ROUTES,
         rookery_events::ROUTES,
+        rookery_login::ROUTES,
         rookery_meta::ROUTES,
     ]
     .concat()

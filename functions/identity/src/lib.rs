@@ -3,7 +3,6 @@
 pub mod api_key;
 pub mod api_key_rotate;
 pub mod api_keys;
-mod password;
 pub mod signup;
 pub mod whoami;
 

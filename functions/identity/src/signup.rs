@@ -4,15 +4,16 @@ use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
+use rookery_domain::password::Password;
 use rookery_domain::signup::Request;
 use rookery_domain::text::{Email, Name, ParseError, Slug};
-use rookery_edge::{Answer, Body, Context, Document, Founder, Problem, RequestFacts, SignedUp, found};
+use rookery_edge::{
+    Answer, Body, Context, Document, Founder, Problem, RequestFacts, SignedUp, found, password,
+};
 use rookery_store::Variable;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use crate::password;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -44,29 +45,17 @@ struct NewOwner {
     name: Name,
     /// At least 8 characters. Kept as an Argon2id hash.
     #[deserr(default)]
-    password: Option<Password>,
+    password: Option<Chosen>,
 }
 
-#[derive(Deserr, ToSchema)]
-#[deserr(try_from(String) = Password::parse -> ParseError)]
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(try_from(String) = Chosen::parse -> ParseError)]
 #[schema(value_type = String, format = Password, min_length = 8)]
-struct Password(String);
+struct Chosen(Password);
 
-impl Password {
+impl Chosen {
     fn parse(text: String) -> Result<Self, ParseError> {
-        if text.chars().count() < password::SHORTEST {
-            return Err(ParseError::new("is shorter than 8 characters"));
-        }
-        if text.len() > password::LONGEST {
-            return Err(ParseError::new("is longer than 1024 bytes"));
-        }
-        Ok(Self(text))
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
+        Password::parse(text).map(Self)
     }
 }
 

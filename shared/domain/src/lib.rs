@@ -22,6 +22,7 @@ pub mod node;
 pub mod operator;
 pub mod organization;
 pub mod package;
+pub mod password;
 pub mod permission;
 pub mod project;
 pub mod properties;

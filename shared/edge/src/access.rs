@@ -10,7 +10,8 @@ use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use rookery_access::{Decision, Denial, Membership, Principal as Holder, Rights};
 use rookery_domain::event::{Action, Change, DenialReason, Event, Resource};
-use rookery_domain::id::TenantId;
+use rookery_domain::id::{TenantId, UserId};
+use rookery_domain::key::KeyOwner;
 use rookery_domain::node::{Lineage, NodeId, NodeState};
 use rookery_domain::permission::{Permission, Right};
 use rookery_domain::role::RoleRef;
@@ -208,6 +209,25 @@ impl Caller {
             }
         }
         Ok(true)
+    }
+}
+
+impl Caller {
+    /// The person who acts, for what people do with their own account, whatever roles they have. A key of the person's stands in for
+    /// the person as far as its scopes go; a service key is nobody.
+    pub async fn oneself(
+        &self,
+        context: &Context,
+        permission: Permission,
+        path: &str,
+    ) -> Result<UserId, Problem> {
+        if !self.principal.scopes.allow(permission) {
+            return Err(forbid(context, self, permission, path, DenialReason::KeyScope).await?);
+        }
+        match self.principal.owner {
+            KeyOwner::User(id) => Ok(id),
+            KeyOwner::Node(_) => Err(Problem::Closed("this is for people; a service key is none")),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod limit;
 mod meter;
 mod operator;
 mod params;
+pub mod password;
 mod problem;
 mod recent;
 mod request;
