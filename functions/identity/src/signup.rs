@@ -4,13 +4,15 @@ use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
-use rookery_domain::password::Password;
+use rookery_domain::password::PasswordLength;
 use rookery_domain::signup::Request;
-use rookery_domain::text::{Email, Name, ParseError, Slug};
+use rookery_domain::text::{Email, Name, Slug};
 use rookery_edge::{
     Answer, Body, Context, Document, Founder, Problem, RequestFacts, SignedUp, found, password,
 };
+use rookery_edge::password::{About, Chosen};
 use rookery_store::Variable;
+use rookery_store::factor::Factors;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,20 +45,9 @@ struct NewTenant {
 struct NewOwner {
     email: Email,
     name: Name,
-    /// At least 8 characters. Kept as an Argon2id hash.
+    /// At least 8 characters, and not easy to guess. Kept as an Argon2id hash.
     #[deserr(default)]
     password: Option<Chosen>,
-}
-
-#[derive(Debug, Deserr, ToSchema)]
-#[deserr(try_from(String) = Chosen::parse -> ParseError)]
-#[schema(value_type = String, format = Password, min_length = 8)]
-struct Chosen(Password);
-
-impl Chosen {
-    fn parse(text: String) -> Result<Self, ParseError> {
-        Password::parse(text).map(Self)
-    }
 }
 
 /// Found a tenant, with an organization, a workspace and a project named `default`, an owner and an API key.
@@ -91,8 +82,14 @@ async fn sign_up(
         admit(&context, None)?;
         context.limit_tries(&facts.origin, "signup").await?;
     }
-    let password_hash =
-        value.owner.password.map(|password| password::hash(&context, &password.0)).transpose()?;
+    let (tenant, owner) = (&value.tenant, &value.owner);
+    let names = [owner.name.as_str(), tenant.name.as_str(), tenant.slug.as_str()];
+    let about = About { email: &owner.email, names: &names };
+    let choose = |password: &Chosen| {
+        let shortest = PasswordLength::default();
+        password::choose(&context, &password.0, shortest, about, &Factors::default(), "/owner/password")
+    };
+    let password_hash = owner.password.as_ref().map(choose).transpose()?;
 
     let request = Request {
         tenant_name: value.tenant.name,

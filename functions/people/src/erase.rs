@@ -8,7 +8,7 @@ use rookery_domain::key::KeyOwner;
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Answer, Context, Problem, Scope, deciding, wire};
-use rookery_store::{Transaction, access, binding, credential, group, node, user};
+use rookery_store::{Transaction, access, binding, credential, factor, group, link, node, user};
 use serde_json::{Value, json};
 
 use crate::{load, ownership, quota};
@@ -123,6 +123,8 @@ pub(crate) async fn person(
     }
     let mut transaction = Transaction::new();
     user::erase(&mut transaction, &scope.tenant, &found);
+    factor::erase(&mut transaction, &scope.tenant, id);
+    link::void(&mut transaction, id);
     node::delete(&mut transaction, &scope.tenant, id, before.home(), "things");
     access::delete(&mut transaction, &scope.tenant, Subject::User(id), &access);
     quota::give_back_member(&mut transaction, &scope.tenant, scope.place());

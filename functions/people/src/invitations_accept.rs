@@ -16,9 +16,13 @@ use rookery_domain::role::RoleRef;
 use rookery_domain::text::{Email, Name};
 use rookery_domain::user::{User, UserState};
 use rookery_edge::wire::{self, NewApiKey};
+use rookery_edge::password::{self, About, Chosen};
 use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts, deciding};
 use rookery_store::access::{self, Access};
-use rookery_store::{TenantScope, Transaction, binding, credential, group, guard, invitation, node, user};
+use rookery_store::factor::{self, Factors};
+use rookery_store::{
+    TenantScope, Transaction, binding, credential, group, guard, invitation, node, tenant, user,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -44,6 +48,10 @@ pub struct Acceptance {
     /// The person's name: unless given, that of the invitation, or else the part of the mail address before the `@`.
     #[deserr(default)]
     name: Option<Name>,
+    /// A password to log in with: at least 8 characters, or as many as the tenant asks for, and not easy to guess. Without one, there is
+    /// no logging in until one is chosen by `POST /v1/auth/password/forgot`.
+    #[deserr(default)]
+    password: Option<Chosen>,
 }
 
 impl std::fmt::Debug for Acceptance {
@@ -102,6 +110,9 @@ async fn accept(
         let key = Token::new(context.new_id(), context.random());
         let mut transaction = Transaction::new();
         let api_key = joined.write(&context, &scope, &mut transaction, &found, &key).await?;
+        if let Some(password) = &value.password {
+            joined.log_in_with(&context, &scope, &mut transaction, password).await?;
+        }
         transaction.event(&scope, &joined.event(&context, &facts.origin, &found))?;
         let body = Accepted {
             user: joined.user.into(),
@@ -179,7 +190,7 @@ impl Joined {
         let user = &self.user;
         let after = before.ended(InvitationState::Accepted, Some(user.id), user.created_at);
         invitation::replace(transaction, scope, before, &after)?;
-        user::create(transaction, scope, user, None)?;
+        user::create(transaction, scope, user)?;
         quota::take_member(transaction, scope, &self.home);
         node::create(transaction, scope, user.id, &self.home)?;
         for group in &self.groups {
@@ -209,6 +220,23 @@ impl Joined {
         let own = Lineage { node: user.id.into(), above, stopped: None };
         node::attach(transaction, scope, key.id, &own)?;
         Ok(key)
+    }
+
+    /// Writes the password that the person chose.
+    async fn log_in_with(
+        &self,
+        context: &Context,
+        scope: &TenantScope,
+        transaction: &mut Transaction,
+        Chosen(password): &Chosen,
+    ) -> Result<(), Problem> {
+        let tenant = tenant::find(context.table()?, scope).await?.ok_or(Problem::NotFound("tenant"))?;
+        let names = [self.user.name.as_str(), tenant.name.as_str(), tenant.slug.as_str()];
+        let about = About { email: &self.user.email, names: &names };
+        let (before, shortest) = (Factors::default(), tenant.settings.password_length);
+        let hash = password::choose(context, password, shortest, about, &before, "/password")?;
+        let after = before.with_password(hash, self.user.created_at);
+        Ok(factor::put(transaction, scope, self.user.id, &before, &after)?)
     }
 
     fn event(&self, context: &Context, origin: &Origin, invitation: &Invitation) -> Event {

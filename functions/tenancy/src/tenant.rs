@@ -4,6 +4,7 @@ use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::{Faults, Patch};
+use rookery_domain::password::PasswordLength;
 use rookery_domain::permission::right;
 use rookery_domain::tenant::Tenant;
 use rookery_domain::text::{Email, Name};
@@ -44,6 +45,10 @@ pub struct TenantSettingsPatch {
     #[deserr(default)]
     #[schema(value_type = bool, required = false)]
     require_second_factor: Patch<bool>,
+    /// How many characters a password must have that somebody chooses from now on: 8 to 64.
+    #[deserr(default)]
+    #[schema(value_type = u8, minimum = 8, maximum = 64, required = false)]
+    password_length: Patch<u8>,
 }
 
 /// A change that was checked.
@@ -52,6 +57,7 @@ pub(crate) struct Change {
     name: Option<Name>,
     security_contact: Patch<Email>,
     require_second_factor: Option<bool>,
+    password_length: Option<PasswordLength>,
 }
 
 impl TenantPatch {
@@ -73,9 +79,17 @@ impl TenantSettingsPatch {
     }
 
     fn noted(self, name: Option<Name>, at: &str, faults: &mut Faults) -> Change {
-        let at = format!("{at}/require_second_factor");
-        let require_second_factor = self.require_second_factor.required(&at, faults);
-        Change { name, security_contact: self.security_contact, require_second_factor }
+        let require_second_factor =
+            self.require_second_factor.required(&format!("{at}/require_second_factor"), faults);
+        let at = format!("{at}/password_length");
+        let password_length = self.password_length.required(&at, faults).and_then(|characters| {
+            let length = PasswordLength::new(characters);
+            if length.is_none() {
+                faults.push(&at, "is not 8 to 64");
+            }
+            length
+        });
+        Change { name, security_contact: self.security_contact, require_second_factor, password_length }
     }
 }
 
@@ -133,8 +147,9 @@ pub(crate) async fn change(
 ) -> Result<Answer, Problem> {
     let before = load(context, &scope.tenant).await?;
     if_match.check(before.version)?;
-    let settings = before.settings.changed(change.security_contact, change.require_second_factor);
-    let after = before.changed(change.name, settings, context.now());
+    let Change { name, security_contact, require_second_factor, password_length } = change;
+    let settings = before.settings.changed(security_contact, require_second_factor, password_length);
+    let after = before.changed(name, settings, context.now());
     if (&after.name, &after.settings) == (&before.name, &before.settings) {
         return answered(before);
     }

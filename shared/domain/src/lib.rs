@@ -5,18 +5,22 @@
 
 pub mod account;
 pub mod app;
+pub mod attempt;
 pub mod audit;
 pub mod binding;
 pub mod channel;
 pub mod device;
 pub mod division;
 pub mod event;
+pub mod factor;
 pub mod fault;
 pub mod group;
 pub mod hash;
 pub mod id;
 pub mod invitation;
 pub mod key;
+pub mod known_device;
+pub mod link;
 pub mod moment;
 pub mod node;
 pub mod operator;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Patch;
 use crate::id::TenantId;
+use crate::password::PasswordLength;
 use crate::text::{Email, Name, Slug};
 
 /// A customer of the platform.
@@ -35,15 +36,24 @@ pub struct TenantSettings {
     pub security_contact: Option<Email>,
     /// Whether people of the tenant must log in with a second factor. It concerns logging in only; API keys work as before.
     pub require_second_factor: bool,
+    /// How many characters a password must have that somebody chooses from now on: 8 to 64.
+    #[schema(value_type = u8, minimum = 8, maximum = 64)]
+    pub password_length: PasswordLength,
 }
 
 impl TenantSettings {
     /// The settings after a change. What no value was given for stays.
     #[must_use]
-    pub fn changed(&self, security_contact: Patch<Email>, require_second_factor: Option<bool>) -> Self {
+    pub fn changed(
+        &self,
+        security_contact: Patch<Email>,
+        require_second_factor: Option<bool>,
+        password_length: Option<PasswordLength>,
+    ) -> Self {
         Self {
             security_contact: security_contact.apply(self.security_contact.clone()),
             require_second_factor: require_second_factor.unwrap_or(self.require_second_factor),
+            password_length: password_length.unwrap_or(self.password_length),
         }
     }
 }
@@ -68,10 +78,10 @@ mod tests {
     #[test]
     fn what_is_not_mentioned_stays() {
         let contact: Email = "security@example.com".parse().unwrap();
-        let set = TenantSettings::default().changed(Patch::Set(contact.clone()), None);
-        assert_eq!(set, TenantSettings { security_contact: Some(contact), require_second_factor: false });
-        let both = set.changed(Patch::Keep, Some(true));
+        let set = TenantSettings::default().changed(Patch::Set(contact.clone()), None, None);
+        assert_eq!(set, TenantSettings { security_contact: Some(contact), ..TenantSettings::default() });
+        let both = set.changed(Patch::Keep, Some(true), None);
         assert_eq!(both, TenantSettings { require_second_factor: true, ..set });
-        assert_eq!(both.changed(Patch::Clear, None).security_contact, None);
+        assert_eq!(both.changed(Patch::Clear, None, None).security_contact, None);
     }
 }

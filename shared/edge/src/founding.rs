@@ -8,6 +8,7 @@ use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Re
 use rookery_domain::id::UserId;
 use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
 use rookery_domain::node::Lineage;
+use rookery_domain::password::PasswordHash;
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_domain::signup::{self, DEFAULT, Founding, Ids, Request};
 use rookery_domain::text::Name;
@@ -60,7 +61,7 @@ impl Founded {
 pub fn found(
     context: &Context,
     request: Request,
-    password_hash: Option<String>,
+    password_hash: Option<PasswordHash>,
     origin: Origin,
     founder: Founder,
 ) -> Result<Founded, Problem> {

@@ -35,7 +35,7 @@ impl Context {
 }
 
 /// What stands for whoever has an address: of IPv6 the first 64 bits, for the rest is the network's own to choose.
-fn network(address: &str) -> String {
+pub(crate) fn network(address: &str) -> String {
     match address.parse::<Ipv6Addr>() {
         Ok(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
         Err(_) => address.to_owned(),

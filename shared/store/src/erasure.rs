@@ -15,15 +15,17 @@ use crate::{Key, Partition, Record, Slice, StoreError, Table, TenantScope, Trans
 const TOGETHER: usize = 50;
 
 /// Collections of a tenant whose items nothing is below. Those that lead to others are in [`ROOTS`].
-const FLAT: [&str; 13] = [
+const FLAT: [&str; 15] = [
     "access",
     "binding",
+    "factor",
     "file",
     "group-tree",
     "idempotency",
     "invitation",
     "key",
     "key-use",
+    "known-device",
     "notification",
     "quota",
     "unique",

@@ -75,6 +75,11 @@ impl TenantScope {
         Self(tenant)
     }
 
+    /// The scope of the tenant that mailed a link to somebody who holds it, with its right secret.
+    pub(crate) const fn of_link(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// The scope of the tenant whose entry in the directory somebody read who operates the platform.
     pub(crate) const fn of_account(account: &Account) -> Self {
         Self(account.id)

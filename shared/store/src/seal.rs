@@ -31,6 +31,8 @@ pub enum Purpose {
     Secrets,
     /// Answers that hold a secret, kept for requests that are sent again.
     Answers,
+    /// Secrets of authenticators.
+    Authenticators,
     /// What belongs to one workspace, which has a data key of its own.
     Workspace(WorkspaceId),
 }
@@ -41,6 +43,7 @@ impl Purpose {
             Self::Signing => "signing",
             Self::Secrets => "secrets",
             Self::Answers => "answers",
+            Self::Authenticators => "authenticators",
             Self::Workspace(_) => "workspace",
         }
     }
@@ -49,7 +52,7 @@ impl Purpose {
     fn whole(self) -> String {
         match self {
             Self::Workspace(id) => format!("{}#{id}", self.as_str()),
-            Self::Signing | Self::Secrets | Self::Answers => self.as_str().to_owned(),
+            Self::Signing | Self::Secrets | Self::Answers | Self::Authenticators => self.as_str().to_owned(),
         }
     }
 }

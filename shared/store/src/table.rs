@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use crate::record::{Item, Record, from_item, key_attributes, to_item};
@@ -275,6 +276,39 @@ impl Table {
                 Ok(false)
             }
             Err(source) => Err(StoreError::failed("PutItem", source)),
+        }
+    }
+
+    /// Changes attributes of an item by an update expression if a condition holds, outside of any transaction, and answers whether it
+    /// held. The attribute `ttl` stands in both as `#ttl`, and must.
+    pub(crate) async fn update_if(
+        &self,
+        key: &Key,
+        expression: &'static str,
+        condition: &'static str,
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Result<bool, StoreError> {
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_attributes(key)))
+            .update_expression(expression)
+            .condition_expression(condition)
+            .expression_attribute_names("#ttl", "ttl");
+        for (name, value) in values {
+            request = request.expression_attribute_values(name, value);
+        }
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(source) => Err(StoreError::failed("UpdateItem", source)),
         }
     }
 

@@ -5,12 +5,14 @@ use rookery_domain::account::Account;
 use rookery_domain::binding::{Binding, Subject};
 use rookery_domain::id::TenantId;
 use rookery_domain::node::NodeId;
+use rookery_domain::password::PasswordHash;
 use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::Founding;
 use rookery_domain::tenant::{Tenant, TenantSettings};
 use rookery_domain::text::{Name, Slug};
 use serde::{Deserialize, Serialize};
 
+use crate::factor::{self, Factors};
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
     node, organization, project, quota, user, workspace,
@@ -46,13 +48,13 @@ fn tenant_key(scope: &TenantScope) -> Key {
     scope.partition(&["tenant"]).item(scope.tenant())
 }
 
-/// Adds everything that founding a tenant makes to a transaction. The password's hash, if there is one, stays in the
-/// owner's record and travels nowhere else.
+/// Adds everything that founding a tenant makes to a transaction. The hash of the owner's password, if there is one, is kept with what
+/// the owner logs in with, and travels nowhere else.
 pub fn found(
     transaction: &mut Transaction,
     scope: &TenantScope,
     founding: &Founding,
-    password_hash: Option<String>,
+    password_hash: Option<PasswordHash>,
     ownership: &Binding,
 ) -> Result<(), StoreError> {
     const FRESH: Refusal = Refusal::Taken("id");
@@ -69,7 +71,11 @@ pub fn found(
     organization::create(transaction, scope, &first)?;
     workspace::put_new(transaction, scope, &first_workspace)?;
     project::put_new(transaction, scope, &project)?;
-    user::create(transaction, scope, &owner, password_hash)?;
+    user::create(transaction, scope, &owner)?;
+    if let Some(hash) = password_hash {
+        let before = Factors::default();
+        factor::put(transaction, scope, owner.id, &before, &before.with_password(hash, owner.created_at))?;
+    }
     node::plant(transaction, scope, &places(founding, ownership))?;
     quota::open(transaction, scope, Plan::Free, &[(Quota::Members, 1), (Quota::Keys, 1)])?;
     quota::open_workspace(transaction, scope, founding.workspace.id)?;

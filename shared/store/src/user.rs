@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rookery_domain::id::{DivisionId, OrganizationId, TenantId, UserId};
+use rookery_domain::password::PasswordHash;
 use rookery_domain::text::{Email, Name};
 use rookery_domain::user::{Search, User, UserState};
 use serde::{Deserialize, Serialize};
@@ -124,16 +125,14 @@ fn index<'a>(
     Ok(())
 }
 
-/// Adds a new person to a transaction, and claims the mail address. The password's hash, if there is one, stays in this record and
-/// travels nowhere else.
+/// Adds a new person to a transaction, and claims the mail address.
 pub fn create(
     transaction: &mut Transaction,
     scope: &TenantScope,
     user: &User,
-    password_hash: Option<String>,
 ) -> Result<(), StoreError> {
     transaction.claim(&guard(scope, &user.email), "mail address");
-    let record = UserRecord::new(user, password_hash);
+    let record = UserRecord::new(user, None);
     transaction.create(&collection(scope).item(user.id), &record, Refusal::Taken("id"))?;
     transaction
         .put(&of_organization(scope, user.organization).item(user.id), &UserRecord::new(user, None))?;
@@ -236,6 +235,16 @@ pub async fn find(table: &Table, scope: &TenantScope, id: UserId) -> Result<Opti
         let password_hash = record.password_hash.take();
         Found { user: User::from(record), password_hash }
     }))
+}
+
+/// The hash of a password that a release before this one kept in the person's record, and since when it can have been there.
+pub(crate) async fn earlier_password(
+    table: &Table,
+    scope: &TenantScope,
+    id: UserId,
+) -> Result<Option<(PasswordHash, Timestamp)>, StoreError> {
+    let record: Option<UserRecord> = table.get(&collection(scope).item(id)).await?;
+    Ok(record.and_then(|record| Some((PasswordHash::new(record.password_hash?), record.created_at))))
 }
 
 /// Whether a mail address is a person's of the tenant.

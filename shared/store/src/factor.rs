@@ -1,0 +1,120 @@
+//! What people log in with, at `<tenant>#factor`: apart from their records, so that whoever reads or lists people reads no hash.
+
+use jiff::Timestamp;
+use rookery_domain::factor::{self, Authenticator, KeptPassword, Offered};
+use rookery_domain::hash::Sha256;
+use rookery_domain::id::UserId;
+use rookery_domain::password::PasswordHash;
+use serde::{Deserialize, Serialize};
+
+use crate::seal::Sealed;
+use crate::{Key, Record, Refusal, StoreError, Table, TenantScope, Transaction, user};
+
+/// Everything that a person logs in with; the secret of the authenticator is sealed.
+pub type Factors = factor::Factors<Sealed>;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FactorsRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<PasswordRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authenticator: Option<AuthenticatorRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offered: Option<OfferedRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recovery: Vec<Sha256>,
+    version: u64,
+}
+
+impl Record for FactorsRecord {
+    const KIND: &'static str = "factors";
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PasswordRecord {
+    hash: PasswordHash,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<PasswordHash>,
+    chosen_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AuthenticatorRecord {
+    secret: Sealed,
+    last_step: u64,
+    confirmed_at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct OfferedRecord {
+    secret: Sealed,
+    until: Timestamp,
+}
+
+impl From<FactorsRecord> for Factors {
+    fn from(record: FactorsRecord) -> Self {
+        let FactorsRecord { password, authenticator, offered, recovery, version } = record;
+        Self {
+            password: password
+                .map(|PasswordRecord { hash, earlier, chosen_at }| KeptPassword { hash, earlier, chosen_at }),
+            authenticator: authenticator.map(|AuthenticatorRecord { secret, last_step, confirmed_at }| {
+                Authenticator { secret, last_step, confirmed_at }
+            }),
+            offered: offered.map(|OfferedRecord { secret, until }| Offered { secret, until }),
+            recovery,
+            version,
+        }
+    }
+}
+
+impl From<&Factors> for FactorsRecord {
+    fn from(factors: &Factors) -> Self {
+        let Factors { password, authenticator, offered, recovery, version } = factors.clone();
+        Self {
+            password: password
+                .map(|KeptPassword { hash, earlier, chosen_at }| PasswordRecord { hash, earlier, chosen_at }),
+            authenticator: authenticator.map(|Authenticator { secret, last_step, confirmed_at }| {
+                AuthenticatorRecord { secret, last_step, confirmed_at }
+            }),
+            offered: offered.map(|Offered { secret, until }| OfferedRecord { secret, until }),
+            recovery,
+            version,
+        }
+    }
+}
+
+fn key(scope: &TenantScope, user: UserId) -> Key {
+    scope.partition(&["factor"]).item(user)
+}
+
+/// Reads what a person logs in with; of whoever has nothing, and of nobody, that it is nothing.
+pub async fn find(table: &Table, scope: &TenantScope, user: UserId) -> Result<Factors, StoreError> {
+    if let Some(record) = table.get::<FactorsRecord>(&key(scope, user)).await? {
+        return Ok(record.into());
+    }
+    // Passwords were once kept in the records of people.
+    let earlier = user::earlier_password(table, scope, user).await?;
+    let password = earlier.map(|(hash, chosen_at)| KeptPassword { hash, earlier: Vec::new(), chosen_at });
+    Ok(Factors { password, ..Factors::default() })
+}
+
+/// Adds what a person logs in with from now on to a transaction. If it was changed since it was read, by whoever used the same code at
+/// the same moment, say, the transaction is refused, and what it decides may be decided again.
+pub fn put(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    user: UserId,
+    before: &Factors,
+    after: &Factors,
+) -> Result<(), StoreError> {
+    let record = FactorsRecord::from(after);
+    match before.version {
+        0 => transaction.create(&key(scope, user), &record, Refusal::Overtaken),
+        version => transaction.follow(&key(scope, user), &record, version),
+    }
+}
+
+/// Adds to a transaction that a person logs in no more.
+pub fn erase(transaction: &mut Transaction, scope: &TenantScope, user: UserId) {
+    transaction.remove(&key(scope, user));
+}
