@@ -9,7 +9,15 @@ const GOOD: &str = "tulip-94-Gravel-moth";
 #[tokio::test]
 async fn a_password_that_is_easy_to_guess_is_refused_at_its_place() {
     let world = World::new().await;
-    for weak in ["short", "password1", "ada@example.com", "Ada@Example.com ", "The a-nest", "a-nest-a-nest", "qwertyuiop"] {
+    for weak in [
+        "short",
+        "password1",
+        "ada@example.com",
+        "Ada@Example.com ",
+        "The a-nest",
+        "a-nest-a-nest",
+        "qwertyuiop",
+    ] {
         let mut body = sign_up_body("a-nest");
         body["owner"]["password"] = json!(weak);
         let refused = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(422);
@@ -37,7 +45,8 @@ async fn whoever_accepts_an_invitation_chooses_as_the_tenant_asks() {
     for (length, status) in [(7, 422), (65, 422), (30, 200)] {
         world.patch(&owner, "/v1/tenant/settings", json!({"password_length": length})).await.expect(status);
     }
-    let invited = world.post(&owner, "/v1/invitations", json!({"email": "grace@example.com"})).await.expect(201);
+    let invited =
+        world.post(&owner, "/v1/invitations", json!({"email": "grace@example.com"})).await.expect(201);
     let token = world.link(&owner, &invited.text("/id")).await;
     let anybody = Actor::anonymous();
     let path = "/v1/invitations/accept";

@@ -7,10 +7,10 @@ use rookery_domain::hash::Sha256;
 use rookery_domain::password::PasswordLength;
 use rookery_domain::signup::Request;
 use rookery_domain::text::{Email, Name, Slug};
+use rookery_edge::password::{About, Chosen};
 use rookery_edge::{
     Answer, Body, Context, Document, Founder, Problem, RequestFacts, SignedUp, found, password,
 };
-use rookery_edge::password::{About, Chosen};
 use rookery_store::Variable;
 use rookery_store::factor::Factors;
 use utoipa::ToSchema;

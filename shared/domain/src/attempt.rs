@@ -48,7 +48,11 @@ impl Tries {
     pub fn further(&self, patience: Patience, now: Timestamp) -> Result<Self, TooEarly> {
         let left = now.until(self.closed_until).ok().and_then(|left| left.total(jiff::Unit::Second).ok());
         if let Some(left) = left.filter(|left| *left > 0.0) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a minute, and above zero")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "at most a minute, and above zero"
+            )]
             return Err(TooEarly { retry_after_s: (left.ceil() as u64).max(1) });
         }
         let count = self.count.saturating_add(1);

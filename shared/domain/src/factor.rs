@@ -73,7 +73,10 @@ impl<S: Clone> Factors<S> {
 
     /// The hashes of passwords that may not be chosen again.
     pub fn used_up(&self) -> impl Iterator<Item = &PasswordHash> {
-        self.password.iter().flat_map(|password| [&password.hash].into_iter().chain(&password.earlier)).take(HISTORY)
+        self.password
+            .iter()
+            .flat_map(|password| [&password.hash].into_iter().chain(&password.earlier))
+            .take(HISTORY)
     }
 
     fn next(&self) -> Self {

@@ -46,7 +46,8 @@ impl FromStr for DeviceToken {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let (id, secret) = token::read(PREFIX, text).ok_or(ParseError::new("is not the token of a device"))?;
+        let (id, secret) =
+            token::read(PREFIX, text).ok_or(ParseError::new("is not the token of a device"))?;
         Ok(Self { user: UserId::from_uuid(id), secret })
     }
 }

@@ -30,6 +30,7 @@ impl Password {
     }
 
     /// A password that somebody presents: what it may be was asked when it was chosen, and only its length is bounded here.
+    #[expect(clippy::needless_pass_by_value, reason = "who presents one has no further use for its text")]
     pub fn presented(text: String) -> Result<Self, ParseError> {
         if text.len() > LONGEST {
             return Err(ParseError::new("is longer than 1024 bytes"));

@@ -67,8 +67,7 @@ pub struct HashError(String);
 
 fn hasher() -> Result<Argon2<'static>, HashError> {
     let (memory, passes, lanes) = COST;
-    let params =
-        Params::new(memory, passes, lanes, None).map_err(|fault| HashError(fault.to_string()))?;
+    let params = Params::new(memory, passes, lanes, None).map_err(|fault| HashError(fault.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -142,11 +141,42 @@ mod tests {
     #[test]
     fn the_usual_ones_are_refused() {
         for usual in [
-            "password", "12345678", "123456789", "qwertyuiop", "iloveyou", "princess", "sunshine", "football",
-            "baseball", "trustno1", "superman", "starwars", "whatever", "password1", "P@ssw0rd", "Passw0rd!",
-            "letmein1", "welcome1", "admin123", "11111111", "abcd1234", "1q2w3e4r", "zaq12wsx", "q1w2e3r4",
-            "monkey123", "dragon12", "computer", "internet", "michelle", "jennifer", "changeme", "asdfghjkl",
-            "qwerty123", "aaaaaaaaaaaaaaaa", "2001-09-11", "correcthorse",
+            "password",
+            "12345678",
+            "123456789",
+            "qwertyuiop",
+            "iloveyou",
+            "princess",
+            "sunshine",
+            "football",
+            "baseball",
+            "trustno1",
+            "superman",
+            "starwars",
+            "whatever",
+            "password1",
+            "P@ssw0rd",
+            "Passw0rd!",
+            "letmein1",
+            "welcome1",
+            "admin123",
+            "11111111",
+            "abcd1234",
+            "1q2w3e4r",
+            "zaq12wsx",
+            "q1w2e3r4",
+            "monkey123",
+            "dragon12",
+            "computer",
+            "internet",
+            "michelle",
+            "jennifer",
+            "changeme",
+            "asdfghjkl",
+            "qwerty123",
+            "aaaaaaaaaaaaaaaa",
+            "2001-09-11",
+            "correcthorse",
         ] {
             assert!(judged(usual).is_err(), "{usual:?} was accepted");
         }
@@ -172,7 +202,13 @@ mod tests {
 
     #[test]
     fn a_good_one_is_accepted_in_any_script_and_form() {
-        for good in ["correct horse battery staple", "tulip-94-Gravel-moth", "vK7#qpd2!x", "пингвин летает ночью", "企鹅在夜里飞翔过海"] {
+        for good in [
+            "correct horse battery staple",
+            "tulip-94-Gravel-moth",
+            "vK7#qpd2!x",
+            "пингвин летает ночью",
+            "企鹅在夜里飞翔过海",
+        ] {
             assert_eq!(judged(good), Ok(()), "{good:?}");
         }
     }

@@ -90,15 +90,12 @@ impl Counter {
             (":ttl", number(ttl)),
             (":kind", AttributeValue::S(TriesRecord::KIND.into())),
         ];
-        let condition = match before {
-            Some(before) => {
-                values.push((":before", number(before)));
-                "tries = :before"
-            }
-            None => {
-                values.push((":now", number(now.as_second())));
-                "attribute_not_exists(pk) OR #ttl < :now"
-            }
+        let condition = if let Some(before) = before {
+            values.push((":before", number(before)));
+            "tries = :before"
+        } else {
+            values.push((":now", number(now.as_second())));
+            "attribute_not_exists(pk) OR #ttl < :now"
         };
         table.update_if(&self.key, SET, condition, values).await
     }

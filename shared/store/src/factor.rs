@@ -55,8 +55,11 @@ impl From<FactorsRecord> for Factors {
     fn from(record: FactorsRecord) -> Self {
         let FactorsRecord { password, authenticator, offered, recovery, version } = record;
         Self {
-            password: password
-                .map(|PasswordRecord { hash, earlier, chosen_at }| KeptPassword { hash, earlier, chosen_at }),
+            password: password.map(|PasswordRecord { hash, earlier, chosen_at }| KeptPassword {
+                hash,
+                earlier,
+                chosen_at,
+            }),
             authenticator: authenticator.map(|AuthenticatorRecord { secret, last_step, confirmed_at }| {
                 Authenticator { secret, last_step, confirmed_at }
             }),
@@ -71,8 +74,11 @@ impl From<&Factors> for FactorsRecord {
     fn from(factors: &Factors) -> Self {
         let Factors { password, authenticator, offered, recovery, version } = factors.clone();
         Self {
-            password: password
-                .map(|KeptPassword { hash, earlier, chosen_at }| PasswordRecord { hash, earlier, chosen_at }),
+            password: password.map(|KeptPassword { hash, earlier, chosen_at }| PasswordRecord {
+                hash,
+                earlier,
+                chosen_at,
+            }),
             authenticator: authenticator.map(|Authenticator { secret, last_step, confirmed_at }| {
                 AuthenticatorRecord { secret, last_step, confirmed_at }
             }),

@@ -126,11 +126,7 @@ fn index<'a>(
 }
 
 /// Adds a new person to a transaction, and claims the mail address.
-pub fn create(
-    transaction: &mut Transaction,
-    scope: &TenantScope,
-    user: &User,
-) -> Result<(), StoreError> {
+pub fn create(transaction: &mut Transaction, scope: &TenantScope, user: &User) -> Result<(), StoreError> {
     transaction.claim(&guard(scope, &user.email), "mail address");
     let record = UserRecord::new(user, None);
     transaction.create(&collection(scope).item(user.id), &record, Refusal::Taken("id"))?;
