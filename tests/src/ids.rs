@@ -26,12 +26,16 @@ impl Ids {
         let body = json!({"name": "Pilot", "permissions": ["app.read"]});
         let role = world.post(owner, "/v1/roles", body).await.expect(201);
         let bindings = world.get(owner, "/v1/bindings").await.expect(200);
-        let path = format!("/v1/organizations/{}/groups", organization.text("/id"));
+        // Of the organization that the founder belongs to, so that the founder can be a member.
+        let path = format!("/v1/organizations/{}/groups", world.home(owner).await);
         let group = world.post(owner, &path, json!({"name": "Pilots"})).await.expect(201);
         let email = format!("guest-of-{}@example.com", owner.tenant);
         let invitation = world.post(owner, "/v1/invitations", json!({"email": email})).await.expect(201);
         let people = world.get(owner, "/v1/users").await.expect(200);
+        let path = format!("/v1/groups/{}/members", group.text("/id"));
+        world.post(owner, &path, json!({"user_id": people.text("/items/0/id")})).await.expect(201);
         Self(Map::from_iter([
+            ("tenant".to_owned(), json!(owner.tenant)),
             ("role".to_owned(), json!(role.text("/id"))),
             ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
             ("subject".to_owned(), json!(bindings.text("/items/0/subject_id"))),

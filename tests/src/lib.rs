@@ -6,6 +6,7 @@ pub mod ids;
 pub mod people;
 pub mod place;
 pub mod released_app;
+pub mod sample;
 pub mod seed;
 pub mod stack;
 pub mod template;
