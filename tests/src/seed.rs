@@ -172,7 +172,7 @@ impl World {
             key_id: app.signing_keys[0].id.clone(),
             value: String::new(),
         };
-        let author = Author { kind: ActorKind::System, id: "seed".to_owned() };
+        let author = Author::new(ActorKind::System, "seed");
         let package = Package::new(self.context().new_id(), app, &manifest, signature, now, author);
         let mut transaction = Transaction::new();
         package::create(&mut transaction, &scope, &package, &manifest).expect("items");

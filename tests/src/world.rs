@@ -42,6 +42,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_usage::ROUTES,
         rookery_events::ROUTES,
         rookery_login::ROUTES,
+        rookery_provider::ROUTES,
         rookery_meta::ROUTES,
     ]
     .concat()

@@ -134,7 +134,8 @@ async fn change(
     let before = load(&context, &scope.tenant, &id).await?;
     if_match.check(before.key.version)?;
     refuse_revoked(&before.key)?;
-    let after = value.apply(&before.key, &scope.principal.limits, context.now()).map_err(Problem::Invalid)?;
+    let after =
+        value.apply(&before.key, scope.principal.limits(), context.now()).map_err(Problem::Invalid)?;
     if after == before.key {
         return answered(&context, &scope.tenant, after).await;
     }

@@ -10,7 +10,7 @@ use rookery_domain::id::KeyId;
 use rookery_domain::key::{ApiKey, KeyOwner, LONGEST_OVERLAP_S, Token};
 use rookery_domain::permission::{Permission, right};
 use rookery_edge::wire::{self, NewApiKey};
-use rookery_edge::{Answer, Body, Caller, Context, Document, Problem, Scope};
+use rookery_edge::{Answer, Body, Caller, Context, Document, PrincipalId, Problem, Scope};
 use rookery_store::{Transaction, access, credential};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -89,17 +89,14 @@ async fn rotate(
 
 /// Whoever gets the secret of a key can do everything that the key can. So it is for those who can do it anyway.
 async fn may_have_its_secret(context: &Context, caller: &Caller, key: &ApiKey) -> Result<bool, Problem> {
-    if caller.principal.id == key.id {
+    if caller.principal.id() == PrincipalId::Key(key.id) {
         return Ok(true);
     }
-    if !caller.principal.limits.faults(&key.limits()).0.is_empty() {
+    if !caller.principal.limits().faults(&key.limits()).0.is_empty() {
         return Ok(false);
     }
-    if caller.principal.owner == key.owner && matches!(key.owner, KeyOwner::User(_)) {
-        return Ok(true);
-    }
-    if matches!(key.owner, KeyOwner::User(_)) {
-        return Ok(false);
+    if let KeyOwner::User(person) = key.owner {
+        return Ok(caller.principal.person() == Some(person));
     }
     let given = access::find(context.table()?, &caller.tenant, Subject::Key(key.id)).await?;
     caller.covers(context, given.iter().flat_map(|access| &access.grants)).await

@@ -157,7 +157,7 @@ async fn create(
 
 /// Whose key it will be: the caller's own, or that of a place for which it works.
 fn owner(principal: &Principal, wanted: Option<KeyOwner>) -> Result<KeyOwner, Problem> {
-    match (wanted, principal.owner) {
+    match (wanted, principal.owner()) {
         (Some(KeyOwner::Node(node)), _) => Ok(KeyOwner::Node(node)),
         (Some(wanted), own) if wanted != own => {
             Err(Problem::invalid("/owner_id", "is somebody else; everybody makes their own keys"))
@@ -175,7 +175,7 @@ fn granted(maker: &Principal, wanted: NewKeyLimits, now: Timestamp) -> Result<Li
     check(&wanted.addresses, expires_at, now, &mut faults);
     if let Some(scopes) = scopes {
         let limits = Limits { scopes, addresses: wanted.addresses, expires_at };
-        faults.0.extend(maker.limits.faults(&limits).0);
+        faults.0.extend(maker.limits().faults(&limits).0);
         if faults.0.is_empty() {
             return Ok(limits);
         }

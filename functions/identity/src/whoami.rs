@@ -1,10 +1,11 @@
 //! `GET /v1/whoami`: who the caller is.
 
 use axum::extract::State;
-use rookery_domain::id::KeyId;
+use jiff::Timestamp;
+use rookery_domain::id::{SessionId, UserId};
 use rookery_domain::key::KeyOwner;
-use rookery_edge::{Answer, Caller, Context, Document, Problem, wire};
-use rookery_store::{credential, tenant};
+use rookery_edge::{Answer, Caller, Context, Document, Principal, Problem, wire};
+use rookery_store::{credential, tenant, user};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,14 +28,20 @@ pub struct WhoAmI {
 
 #[derive(Debug, Serialize, ToSchema)]
 struct PrincipalBody {
-    /// `api_key`.
+    /// `api_key`, or `user` for a person who has logged in.
     kind: &'static str,
-    /// The key's id.
-    id: KeyId,
-    /// The key's name.
+    /// The id of the key, or of the person.
+    id: String,
+    /// The name of the key, or of the person.
     name: String,
-    /// Whose key it is.
+    /// Whose key it is; a person by itself.
     owner_id: KeyOwner,
+    /// The session, of a person who has logged in.
+    session_id: Option<SessionId>,
+    /// Who acts in the person's place.
+    impersonator_id: Option<UserId>,
+    /// When the person last used a second factor.
+    second_factor_at: Option<Timestamp>,
 }
 
 /// Ask who the caller is: tenant, principal, scopes.
@@ -51,17 +58,28 @@ struct PrincipalBody {
 async fn who_am_i(State(context): State<Context>, caller: Caller) -> Result<Answer, Problem> {
     let table = context.table()?;
     let tenant = tenant::find(table, &caller.tenant).await?.ok_or(Problem::NotFound("tenant"))?;
-    let found = credential::find(table, &caller.tenant, caller.principal.id)
-        .await?
-        .ok_or(Problem::Unauthenticated)?;
+    let principal = &caller.principal;
+    let (kind, name, second_factor_at) = match principal {
+        Principal::Key(key) => {
+            let found = credential::find(table, &caller.tenant, key.id).await?;
+            ("api_key", found.ok_or(Problem::Unauthenticated)?.key.name, None)
+        }
+        Principal::Person(person) => {
+            let found = user::find(table, &caller.tenant, person.id).await?;
+            ("user", found.ok_or(Problem::Unauthenticated)?.user.name, person.second_factor_at)
+        }
+    };
     Answer::ok(&WhoAmI {
         tenant: tenant.into(),
         principal: PrincipalBody {
-            kind: "api_key",
-            id: caller.principal.id,
-            name: found.key.name.to_string(),
-            owner_id: caller.principal.owner,
+            kind,
+            id: principal.id().to_string(),
+            name: name.to_string(),
+            owner_id: principal.owner(),
+            session_id: principal.session(),
+            impersonator_id: principal.impersonator(),
+            second_factor_at,
         },
-        scopes: caller.principal.scopes.to_strings(),
+        scopes: principal.limits().scopes.to_strings(),
     })
 }

@@ -1,6 +1,7 @@
 //! The end of a person. What belongs to it can be more than one transaction holds, so that it goes piece by piece, each with the event
 //! that it would have by itself; the record goes last, and only if nothing was given to the person meanwhile.
 
+use jiff::Timestamp;
 use rookery_domain::binding::Subject;
 use rookery_domain::event::{Change, Resource, changes};
 use rookery_domain::id::{BindingId, GroupId, UserId};
@@ -8,12 +9,14 @@ use rookery_domain::key::KeyOwner;
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Answer, Context, Problem, Scope, deciding, wire};
-use rookery_store::{Transaction, access, binding, credential, factor, group, link, node, user};
+use rookery_store::{
+    Transaction, access, binding, credential, factor, group, link, node, session, user,
+};
 use serde_json::{Value, json};
 
 use crate::{load, ownership, quota};
 
-/// Takes away roles, memberships and personal keys. The ownership of the tenant goes first, so that nothing is done to its last owner.
+/// Takes away roles, memberships, personal keys and sessions. The ownership of the tenant goes first, so that nothing is done to its last owner.
 pub(crate) async fn belongings(
     context: &Context,
     scope: &Scope<right::UserDelete>,
@@ -34,6 +37,15 @@ pub(crate) async fn belongings(
         if key.key.revoked_at.is_none() {
             revoke(context, scope, &key).await?;
         }
+    }
+    for session in session::list(context.table()?, &scope.tenant, person, Timestamp::MIN).await? {
+        let resource = Resource::new("session", session.id);
+        let (permission, version) = (Permission::SessionEnd, session.version + 1);
+        let mut transaction = Transaction::new();
+        session::end(&mut transaction, &scope.tenant, &session);
+        let event = scope.consequence(context, permission, resource, version, Vec::new());
+        transaction.event(&scope.tenant, &event)?;
+        context.table()?.commit(&transaction).await?;
     }
     Ok(())
 }

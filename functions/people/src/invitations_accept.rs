@@ -269,7 +269,7 @@ impl Joined {
 }
 
 fn actor(user: UserId) -> Actor {
-    Actor { kind: ActorKind::User, id: user.to_string() }
+    Actor::new(ActorKind::User, user)
 }
 
 fn first_key(user: &User, token: &Token) -> Result<ApiKey, Problem> {

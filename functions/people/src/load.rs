@@ -5,9 +5,8 @@ use axum::extract::rejection::PathRejection;
 use rookery_domain::binding::{Grant, Subject};
 use rookery_domain::event::{Change, DenialReason};
 use rookery_domain::group::{Full, Group};
-use rookery_domain::id::{DivisionId, GroupId, OrganizationId, UserId};
+use rookery_domain::id::{DivisionId, GroupId, OrganizationId};
 use rookery_domain::invitation::Invitation;
-use rookery_domain::key::KeyOwner;
 use rookery_domain::node::{Lineage, NodeId};
 use rookery_domain::permission::Permission;
 use rookery_edge::{Caller, Context, Problem};
@@ -97,21 +96,6 @@ pub(crate) async fn must_cover(
         return Ok(());
     }
     Err(caller.beyond_own_rights(context, permission, permission, path).await?)
-}
-
-/// Refuses who acts on a person that has more rights than the caller. On oneself one may act.
-pub(crate) async fn must_outrank(
-    context: &Context,
-    caller: &Caller,
-    permission: Permission,
-    person: UserId,
-) -> Result<(), Problem> {
-    if caller.principal.owner == KeyOwner::User(person) {
-        return Ok(());
-    }
-    let given = access::given(context.table()?, &caller.tenant, Subject::User(person)).await?;
-    let grants: Vec<Grant> = given.unwrap_or_default().grants.into_iter().map(|(_, grant)| grant).collect();
-    must_cover(context, caller, permission, &grants, &format!("/v1/users/{person}")).await
 }
 
 /// A limit that is reached.

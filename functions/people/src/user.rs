@@ -85,7 +85,7 @@ async fn edit(
         let found = load::user(&context, &scope.tenant, &id).await?;
         let before = &found.user;
         if_match.check(before.version)?;
-        load::must_outrank(&context, &scope, Permission::UserUpdate, before.id).await?;
+        scope.must_outrank(&context, Permission::UserUpdate, before.id).await?;
         let email = value.email.clone().unwrap_or_else(|| before.email.clone());
         let name = value.name.clone().unwrap_or_else(|| before.name.clone());
         let division = value.division_id.clone().apply(before.division);
@@ -138,7 +138,7 @@ async fn delete(
 ) -> Result<Answer, Problem> {
     let found = load::user(&context, &scope.tenant, &id).await?;
     if_match.check(found.user.version)?;
-    load::must_outrank(&context, &scope, Permission::UserDelete, found.user.id).await?;
+    scope.must_outrank(&context, Permission::UserDelete, found.user.id).await?;
     erase::belongings(&context, &scope, found.user.id).await?;
     deciding(|| erase::person(&context, &scope, found.user.id)).await
 }

@@ -88,7 +88,7 @@ async fn put<R: Right>(
         let found = load::user(context, &scope.tenant, id).await?;
         let before = &found.user;
         if_match.check(before.version)?;
-        load::must_outrank(context, scope, R::PERMISSION, before.id).await?;
+        scope.must_outrank(context, R::PERMISSION, before.id).await?;
         if before.state == state {
             let answer = Answer::ok(&wire::User::from(before.clone()))?.version(before.version);
             return context.commit_nothing(idempotency, answer).await;

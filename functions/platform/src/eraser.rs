@@ -93,6 +93,7 @@ pub async fn shut(context: &Context, erasing: &Account, budget: &mut Budget) -> 
     erasure::data_keys(table, &scope, budget).await?;
     erasure::credentials(table, &scope, budget).await?;
     erasure::invitations(table, &scope, budget).await?;
+    erasure::sessions(table, &scope, budget).await?;
     erasure::served(table, &scope, budget).await?;
     Ok(())
 }
@@ -129,7 +130,7 @@ pub async fn end(context: &Context, erasing: &Account) -> Result<(), Problem> {
         resource: Resource::new(ACCOUNT, after.id),
         version: after.version,
         at: now,
-        actor: Actor { kind: ActorKind::System, id: "tenant-eraser".to_owned() },
+        actor: Actor::new(ActorKind::System, "tenant-eraser"),
         origin: Origin::default(),
         outcome: Outcome::Allowed,
         reason: None,

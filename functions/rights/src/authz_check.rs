@@ -17,7 +17,7 @@ use rookery_domain::node::{Lineage, NodeId};
 use rookery_domain::permission::Permission;
 use rookery_domain::role::RoleRef;
 use rookery_domain::text::ParseError;
-use rookery_edge::{Answer, Body, Caller, Context, Document, Problem};
+use rookery_edge::{Answer, Body, Caller, Context, Document, PrincipalId, Problem};
 use rookery_store::{access, credential};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -259,10 +259,11 @@ async fn answer(
 /// Whether somebody named is the caller. A person who acts through a key that may do less is not that key.
 fn is_caller(caller: &Caller, asked: Asked) -> bool {
     match asked {
-        Asked::Key(id) => id == caller.principal.id,
+        Asked::Key(id) => caller.principal.id() == PrincipalId::Key(id),
         Asked::User(id) => {
-            caller.principal.owner == KeyOwner::User(id)
-                && caller.principal.scopes == rookery_domain::key::Scopes::All
+            caller.principal.person() == Some(id)
+                && caller.principal.impersonator().is_none()
+                && caller.principal.limits().scopes == rookery_domain::key::Scopes::All
         }
     }
 }
@@ -270,7 +271,7 @@ fn is_caller(caller: &Caller, asked: Asked) -> bool {
 async fn refused(context: &Context, caller: &Caller) -> Result<Problem, Problem> {
     let right = Permission::AuthzCheck;
     let reason =
-        if caller.principal.scopes.allow(right) { DenialReason::NoBinding } else { DenialReason::KeyScope };
+        if caller.principal.allows(right) { DenialReason::NoBinding } else { DenialReason::KeyScope };
     caller.refuse(context, right, PATH, reason).await
 }
 
@@ -280,7 +281,7 @@ fn of_caller(
     question: &Check,
     place: &Lineage,
 ) -> Result<Verdict, Problem> {
-    if !caller.principal.scopes.allow(question.permission) {
+    if !caller.principal.allows(question.permission) {
         return Ok(Verdict::denied(DenialReason::KeyScope));
     }
     let own = caller.circumstances(context.now());

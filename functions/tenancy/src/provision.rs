@@ -286,7 +286,7 @@ impl Provisioning<'_> {
             resource,
             version,
             at: self.context.now(),
-            actor: Actor { kind: ActorKind::System, id: "workspace-worker".to_owned() },
+            actor: Actor::new(ActorKind::System, "workspace-worker"),
             origin: self.origin.clone(),
             outcome: Outcome::Allowed,
             reason: None,

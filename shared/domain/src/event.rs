@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{EventId, TenantId};
+use crate::id::{EventId, TenantId, UserId};
 use crate::permission::Permission;
 use crate::text::ParseError;
 use crate::usage::Meter;
@@ -36,8 +36,15 @@ impl Action {
     /// Somebody accepted an invitation, and is a person of the tenant from then on.
     pub const INVITATION_ACCEPT: Self = Self(Cow::Borrowed("invitation.accept"));
 
+    /// Somebody logged in, or tried to.
+    pub const SESSION_BEGIN: Self = Self(Cow::Borrowed("session.begin"));
+    /// A session was used that had ended, or a refresh token a second time.
+    pub const SESSION_USE: Self = Self(Cow::Borrowed("session.use"));
+    /// Somebody changed its own record.
+    pub const ME_UPDATE: Self = Self(Cow::Borrowed("me.update"));
+
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 7] = [
+    const WITHOUT_PERMISSION: [Self; 10] = [
         Self::TENANT_SIGN_UP,
         Self::TENANT_ERASE,
         Self::INVITATION_ACCEPT,
@@ -45,6 +52,9 @@ impl Action {
         Self::WORKSPACE_FAIL,
         Self::WORKSPACE_ERASE,
         Self::API_KEY_USE,
+        Self::SESSION_BEGIN,
+        Self::SESSION_USE,
+        Self::ME_UPDATE,
     ];
 
     /// The name on the wire.
@@ -104,6 +114,8 @@ pub enum ActorKind {
     Operator,
     /// The platform itself.
     System,
+    /// Somebody who did not prove who it is.
+    Unknown,
 }
 
 /// Who acted.
@@ -113,6 +125,16 @@ pub struct Actor {
     pub kind: ActorKind,
     /// Its id.
     pub id: String,
+    /// The person who acted in its place, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonator: Option<UserId>,
+}
+
+impl Actor {
+    /// Who acts by itself.
+    pub fn new(kind: ActorKind, id: impl fmt::Display) -> Self {
+        Self { kind, id: id.to_string(), impersonator: None }
+    }
 }
 
 /// Where a request came from.
@@ -166,6 +188,14 @@ pub enum DenialReason {
     TenantSuspended,
     /// The right would have been handed on by somebody who does not have it for as long.
     BeyondOwnRights,
+    /// There is no such person, or the password is another.
+    WrongPassword,
+    /// The session has ended.
+    SessionEnded,
+    /// A refresh token of before was presented, and the session ended for it.
+    TokenReused,
+    /// It is not for somebody who acts in another's place.
+    Impersonated,
 }
 
 /// One field before and after.

@@ -151,6 +151,8 @@ ids! {
     InvitationId = "inv";
     /// Somebody who operates the platform and belongs to no tenant.
     OperatorId = "opr";
+    /// Somebody who is logged in somewhere.
+    SessionId = "ses";
     /// A sealed value of an application.
     SecretId = "sec";
     /// Something that happened.

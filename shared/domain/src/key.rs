@@ -48,6 +48,15 @@ impl Scopes {
         }
     }
 
+    /// What both hold.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        match (self, others) {
+            (Self::All, scopes) | (scopes, Self::All) => scopes.clone(),
+            (Self::Some(own), Self::Some(others)) => Self::Some(own & others),
+        }
+    }
+
     /// The scopes as they stand on the wire: permissions, or `*` alone.
     pub fn to_strings(&self) -> Vec<String> {
         match self {

@@ -3,6 +3,7 @@
 //! This crate decides and does nothing else. It holds no IO, no AWS, no HTTP, no clock and no randomness: time, ids
 //! and random bytes are arguments. Every type here is valid by construction: a value that exists was parsed.
 
+pub mod access_token;
 pub mod account;
 pub mod app;
 pub mod attempt;
@@ -36,10 +37,12 @@ pub mod report;
 pub mod role;
 pub mod rollout;
 pub mod secret;
+pub mod session;
 pub mod signup;
 pub mod tenant;
 pub mod text;
 mod token;
+pub mod token_key;
 pub mod usage;
 pub mod user;
 pub mod workspace;

@@ -105,6 +105,9 @@ permissions! {
     UserSuspend = "user.suspend", "Suspend a person.";
     UserResume = "user.resume", "Let a suspended person act again.";
     UserDelete = "user.delete", "Delete a person and erase the personal data.";
+    UserImpersonate = "user.impersonate", "Act as a person who has no more rights, for an hour at the most; the person is told.";
+    SessionList = "session.list", "List where a person is logged in.";
+    SessionEnd = "session.end", "End a person's sessions.";
     InvitationList = "invitation.list", "List invitations.";
     InvitationRead = "invitation.read", "Read an invitation.";
     InvitationCreate = "invitation.create", "Invite a person.";

@@ -23,7 +23,7 @@ pub enum Predefined {
     Developer,
     /// Reads everything, the audit trail included.
     Auditor,
-    /// Reads everything but the audit trail.
+    /// Reads everything but the audit trail and where people are logged in.
     Viewer,
 }
 
@@ -52,7 +52,7 @@ impl Predefined {
             Self::ReleaseManager => "Everything that brings software to devices, and looking at the rest.",
             Self::Developer => "Applications, packages and secrets, and looking at the rest.",
             Self::Auditor => "Looking at everything, the audit trail included.",
-            Self::Viewer => "Looking at everything but the audit trail.",
+            Self::Viewer => "Looking at everything but the audit trail and where people are logged in.",
         }
     }
 
@@ -75,7 +75,8 @@ impl Predefined {
                     || matches!(permission, Permission::AppCreate | Permission::AppUpdate)
             }
             Self::Auditor => looks,
-            Self::Viewer => looks && resource != "audit",
+            // Where people are logged in is for those who keep the tenant safe.
+            Self::Viewer => looks && !matches!(resource, "audit" | "session"),
         }
     }
 
@@ -85,10 +86,10 @@ impl Predefined {
     }
 }
 
-/// What everybody may do with what is their own: the keys below them, and their own record.
+/// What everybody may do with what is their own: the keys below them, their sessions, and their own record.
 pub fn is_for_oneself(permission: Permission) -> bool {
     let (resource, _) = permission.parts();
-    resource == "api_key" || permission == Permission::UserRead
+    matches!(resource, "api_key" | "session") || permission == Permission::UserRead
 }
 
 /// Names a role: one of everybody's, or one of the tenant's own.

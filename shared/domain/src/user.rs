@@ -100,7 +100,8 @@ impl User {
     }
 }
 
-fn cut(word: &str) -> String {
+/// The part of a word that is compared.
+pub fn cut(word: &str) -> String {
     word.chars().take(WORD_LENGTH).collect()
 }
 

@@ -9,9 +9,9 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use rookery_access::{Decision, Denial, Membership, Principal as Holder, Rights};
+use rookery_domain::binding::{Grant, Subject};
 use rookery_domain::event::{Action, Change, DenialReason, Event, Resource};
 use rookery_domain::id::{TenantId, UserId};
-use rookery_domain::key::KeyOwner;
 use rookery_domain::node::{Lineage, NodeId, NodeState};
 use rookery_domain::permission::{Permission, Right};
 use rookery_domain::role::RoleRef;
@@ -136,9 +136,14 @@ impl Caller {
         Event { version, changes, ..event }
     }
 
+    /// The event of what somebody does with what is its own, and takes no permission.
+    pub fn own_event(&self, context: &Context, action: Action, resource: Resource, version: u64) -> Event {
+        Event { version, ..self.event_of(context, action, resource) }
+    }
+
     /// Whether the caller may do something with a place, by its own rights and by the scopes of its key.
     pub fn may(&self, context: &Context, permission: Permission, place: &Lineage) -> Result<bool, Problem> {
-        Ok(self.principal.scopes.allow(permission) && self.decision(context, permission, place)?.is_allowed())
+        Ok(self.principal.allows(permission) && self.decision(context, permission, place)?.is_allowed())
     }
 
     /// Refuses what the caller may not do with a further place than the one that its route is about, and records the attempt.
@@ -159,7 +164,17 @@ impl Caller {
         permission: Permission,
         place: &Lineage,
     ) -> Result<Decision, Problem> {
-        self.rights.decide(permission, place, &self.circumstances(context.now())).map_err(Problem::internal)
+        let circumstances = self.circumstances(context.now());
+        let decide =
+            |rights: &Rights| rights.decide(permission, place, &circumstances).map_err(Problem::internal);
+        let decision = decide(&self.rights)?;
+        match &self.bounds {
+            Some(bounds) if decision.is_allowed() => match decide(bounds)? {
+                Decision::Allowed(_) => Ok(decision),
+                denied @ Decision::Denied(_) => Ok(denied),
+            },
+            _ => Ok(decision),
+        }
     }
 
     /// The first of some permissions that the caller cannot hand on: because it does not have it at the place, because its key's
@@ -172,14 +187,17 @@ impl Caller {
         until: Option<Timestamp>,
     ) -> Result<Option<Permission>, Problem> {
         let now = context.now();
-        let lasting = self.rights.lasting(until, now).map_err(Problem::internal)?;
+        let both = std::iter::once(&self.rights).chain(&self.bounds);
+        let lasting = both.map(|rights| rights.lasting(until, now)).collect::<Result<Vec<_>, _>>();
+        let lasting = lasting.map_err(Problem::internal)?;
         let circumstances = self.circumstances(now);
         for permission in permissions {
-            let held = self.principal.scopes.allow(*permission)
-                && lasting
-                    .decide(*permission, place, &circumstances)
-                    .map_err(Problem::internal)?
-                    .is_allowed();
+            let mut held = self.principal.allows(*permission);
+            for rights in &lasting {
+                let decision =
+                    rights.decide(*permission, place, &circumstances).map_err(Problem::internal)?;
+                held &= decision.is_allowed();
+            }
             if !held {
                 return Ok(Some(*permission));
             }
@@ -192,7 +210,7 @@ impl Caller {
     pub async fn covers(
         &self,
         context: &Context,
-        grants: impl IntoIterator<Item = &rookery_domain::binding::Grant>,
+        grants: impl IntoIterator<Item = &Grant>,
     ) -> Result<bool, Problem> {
         let grants: Vec<_> = grants.into_iter().collect();
         let roles =
@@ -214,20 +232,43 @@ impl Caller {
 
 impl Caller {
     /// The person who acts, for what people do with their own account, whatever roles they have. A key of the person's stands in for
-    /// the person as far as its scopes go; a service key is nobody.
+    /// the person as far as its scopes go; a service key is nobody, and whoever acts in somebody's place may only look.
     pub async fn oneself(
         &self,
         context: &Context,
         permission: Permission,
         path: &str,
     ) -> Result<UserId, Problem> {
-        if !self.principal.scopes.allow(permission) {
-            return Err(forbid(context, self, permission, path, DenialReason::KeyScope).await?);
+        let looks = matches!(permission.parts().1, "list" | "read");
+        let reason = match () {
+            () if !self.principal.allows(permission) => Some(DenialReason::KeyScope),
+            () if self.principal.impersonator().is_some() && !looks => Some(DenialReason::Impersonated),
+            () => None,
+        };
+        if let Some(reason) = reason {
+            return Err(forbid(context, self, permission, path, reason).await?);
         }
-        match self.principal.owner {
-            KeyOwner::User(id) => Ok(id),
-            KeyOwner::Node(_) => Err(Problem::Closed("this is for people; a service key is none")),
+        self.principal.person().ok_or(Problem::Closed("this is for people; a service key is none"))
+    }
+
+    /// Refuses who acts on a person that has more rights than the caller. On oneself one may act.
+    pub async fn must_outrank(
+        &self,
+        context: &Context,
+        permission: Permission,
+        person: UserId,
+    ) -> Result<(), Problem> {
+        if self.principal.person() == Some(person) {
+            return Ok(());
         }
+        let given = access::given(context.table()?, &self.tenant, Subject::User(person)).await?;
+        let grants: Vec<Grant> =
+            given.unwrap_or_default().grants.into_iter().map(|(_, grant)| grant).collect();
+        if self.covers(context, &grants).await? {
+            return Ok(());
+        }
+        let path = format!("/v1/users/{person}");
+        Err(self.beyond_own_rights(context, permission, permission, &path).await?)
     }
 }
 
@@ -239,7 +280,7 @@ async fn decide(
     place: &Lineage,
     path: &str,
 ) -> Result<(), Problem> {
-    let reason = if caller.principal.scopes.allow(permission) {
+    let reason = if caller.principal.allows(permission) {
         match caller.decision(context, permission, place)? {
             Decision::Allowed(_) => None,
             Decision::Denied(Denial::NoBinding) => Some(DenialReason::NoBinding),
@@ -351,7 +392,7 @@ impl<R: Right> FromRequestParts<Context> for Reach<R> {
         let caller = Caller::from_request_parts(parts, context).await?;
         let path = parts.uri.path().to_owned();
         let permission = R::PERMISSION;
-        let reason = if !caller.principal.scopes.allow(permission) {
+        let reason = if !caller.principal.allows(permission) {
             DenialReason::KeyScope
         } else if caller.rights.anywhere(permission, context.now()) {
             return Ok(Self { caller, path, right: PhantomData });

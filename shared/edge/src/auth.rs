@@ -10,31 +10,22 @@ use http::header;
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use rookery_access::{Principal as Holder, Rights};
+use rookery_domain::access_token::{self, Claims};
 use rookery_domain::binding::Circumstances;
-use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource};
-use rookery_domain::id::{KeyId, SUFFIX_LENGTH};
-use rookery_domain::key::{Credential, KeyOwner, Limits, Scopes, Token};
+use rookery_domain::event::{Action, Actor, DenialReason, Event, Origin, Outcome, Resource};
+use rookery_domain::id::{KeyId, SUFFIX_LENGTH, SessionId, UserId};
+use rookery_domain::key::{Credential, KeyOwner, Limits, Token};
 use rookery_domain::node::NodeState;
+use rookery_domain::session::Session;
+use rookery_domain::text::ParseError;
 use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
-use rookery_store::{Settings, TenantScope, Transaction, Variable, guard};
+use rookery_store::{Settings, TenantScope, Transaction, Variable, guard, session};
 
+use crate::principal::{KeyHolder, Person};
 use crate::recent::Recent;
 use crate::request::{Known, RequestFacts};
-use crate::{Context, Problem};
-
-/// Who acts.
-#[derive(Debug, Clone)]
-pub struct Principal {
-    /// The key that was presented.
-    pub id: KeyId,
-    /// Whose key it is.
-    pub owner: KeyOwner,
-    /// What the key may do at the most.
-    pub scopes: Scopes,
-    /// Everything that the key must not hand on more of than it has.
-    pub limits: Limits,
-}
+use crate::{Context, Issuer, Principal, Problem};
 
 /// An authenticated caller, who may or may not hold any particular right.
 #[derive(Debug, Clone)]
@@ -47,17 +38,24 @@ pub struct Caller {
     pub origin: Origin,
     /// What may be done by whoever acts, before the scopes of the key: the rights of its owner, or a service key's own.
     pub rights: Arc<Rights>,
+    /// The rights of whoever acts in the principal's place, without which nothing is allowed either.
+    pub(crate) bounds: Option<Arc<Rights>>,
 }
 
 impl Caller {
     /// The caller as events and histories name it.
     pub fn actor(&self) -> Actor {
-        Actor { kind: ActorKind::ApiKey, id: self.principal.id.to_string() }
+        self.principal.actor()
     }
 
     /// The circumstances of the request, as conditions of bindings ask for them.
     pub fn circumstances(&self, now: Timestamp) -> Circumstances {
-        Circumstances { now, address: self.address(), second_factor_age_s: None }
+        let second_factor_at = match &self.principal {
+            Principal::Key(_) => None,
+            Principal::Person(person) => person.second_factor_at,
+        };
+        let age = |at: Timestamp| now.duration_since(at).as_secs().max(0);
+        Circumstances { now, address: self.address(), second_factor_age_s: second_factor_at.map(age) }
     }
 
     /// The network address that the request came from, as far as it is known.
@@ -118,50 +116,184 @@ impl FromRequestParts<Context> for Caller {
             return Ok(caller.clone());
         }
         let facts = RequestFacts::from_request_parts(parts, context).await?;
-        let token: Token = bearer(parts).ok_or(Problem::Unauthenticated)?;
-        let Presented { scope, key, credential } =
-            context.credentials().present(context, &token).await?.ok_or(Problem::Unauthenticated)?;
-        guard::bind(&scope);
-        let holder = match credential.owner {
-            KeyOwner::User(user) => Holder::User(user),
-            KeyOwner::Node(_) => Holder::Key(key),
+        let presented: Bearer = bearer(parts).ok_or(Problem::Unauthenticated)?;
+        let Recognised { caller, used, refused } = match presented {
+            Bearer::Key(token) => by_key(context, facts.origin, &token).await?,
+            Bearer::Token(token) => {
+                by_token(context, facts.origin, &token, &issuer(parts, context).await?).await?
+            }
         };
-        let standing = context.standing(&scope, holder).await?.ok_or(Problem::Unauthenticated)?;
-        let tenant = context.lineage(&scope, scope.tenant().into()).await?.ok_or(Problem::Unauthenticated)?;
-        let caller = Self {
-            tenant: scope,
-            principal: Principal {
-                id: key,
-                owner: credential.owner,
-                scopes: credential.scopes.clone(),
-                limits: credential.limits(),
-            },
-            origin: facts.origin,
-            rights: standing.rights,
-        };
-        let refused = match (&credential, tenant.stopped) {
-            _ if credential.revoked_at.is_some() => Some(DenialReason::KeyRevoked),
-            _ if !credential.valid_at(context.now()) => Some(DenialReason::KeyExpired),
-            _ if !credential.good_from(caller.address()) => Some(DenialReason::KeyAddress),
-            _ if standing.suspended => Some(DenialReason::Suspended),
-            (_, Some((_, NodeState::Suspended | NodeState::Closing))) => Some(DenialReason::TenantSuspended),
+        let lineage = context.lineage(&caller.tenant, caller.tenant.tenant().into()).await?;
+        let stopped = lineage.ok_or(Problem::Unauthenticated)?.stopped;
+        let refused = refused.or(match stopped {
+            Some((_, NodeState::Suspended | NodeState::Closing)) => Some(DenialReason::TenantSuspended),
             _ => None,
-        };
+        });
         if let Some(reason) = refused {
-            caller.record_denial(context, Action::API_KEY_USE, parts.uri.path(), reason).await?;
+            caller.record_denial(context, used, parts.uri.path(), reason).await?;
             return Err(match reason {
                 DenialReason::TenantSuspended => Problem::TenantSuspended,
                 _ => Problem::Unauthenticated,
             });
         }
-        context.meter().used(scope.tenant(), key, context.now());
-        context.meter().count(scope.tenant(), usage::Meter::ApiCalls, 1, context.now());
+        let tenant = caller.tenant.tenant();
+        if let Principal::Key(key) = &caller.principal {
+            context.meter().used(tenant, key.id, context.now());
+        }
+        context.meter().count(tenant, usage::Meter::ApiCalls, 1, context.now());
         if let Some(known) = parts.extensions.get::<Known>() {
             known.0.get_or_init(|| caller.clone());
         }
         parts.extensions.insert(caller.clone());
         Ok(caller)
     }
+}
+
+async fn issuer(parts: &mut Parts, context: &Context) -> Result<String, Problem> {
+    Ok(Issuer::from_request_parts(parts, context).await?.0)
+}
+
+/// What callers present: an API key, or else an access token.
+enum Bearer {
+    Key(Token),
+    Token(String),
+}
+
+impl FromStr for Bearer {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text.parse() {
+            Ok(key) => Ok(Self::Key(key)),
+            Err(_) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
+                Ok(Self::Token(text.to_owned()))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Who presented something that is ours, and why it is refused nevertheless, if it is.
+struct Recognised {
+    caller: Caller,
+    used: Action,
+    refused: Option<DenialReason>,
+}
+
+async fn by_key(context: &Context, origin: Origin, token: &Token) -> Result<Recognised, Problem> {
+    let presented = context.credentials().present(context, token).await?;
+    let Presented { scope, key, credential } = presented.ok_or(Problem::Unauthenticated)?;
+    guard::bind(&scope);
+    by_credential(context, origin, scope, key, &credential, credential.limits()).await
+}
+
+/// Whoever has the rights of a key, within these limits.
+async fn by_credential(
+    context: &Context,
+    origin: Origin,
+    scope: TenantScope,
+    key: KeyId,
+    credential: &Credential,
+    limits: Limits,
+) -> Result<Recognised, Problem> {
+    let holder = match credential.owner {
+        KeyOwner::User(user) => Holder::User(user),
+        KeyOwner::Node(_) => Holder::Key(key),
+    };
+    let standing = context.standing(&scope, holder).await?.ok_or(Problem::Unauthenticated)?;
+    let principal = Principal::Key(KeyHolder { id: key, owner: credential.owner, limits });
+    let caller = Caller { tenant: scope, principal, origin, rights: standing.rights, bounds: None };
+    let refused = match credential {
+        _ if credential.revoked_at.is_some() => Some(DenialReason::KeyRevoked),
+        _ if !credential.valid_at(context.now()) => Some(DenialReason::KeyExpired),
+        _ if !credential.good_from(caller.address()) => Some(DenialReason::KeyAddress),
+        _ if standing.suspended => Some(DenialReason::Suspended),
+        _ => None,
+    };
+    Ok(Recognised { caller, used: Action::API_KEY_USE, refused })
+}
+
+async fn by_token(
+    context: &Context,
+    origin: Origin,
+    token: &str,
+    issuer: &str,
+) -> Result<Recognised, Problem> {
+    let claims = match context.believe(token, issuer).await? {
+        Ok(claims) => claims,
+        Err(fault) => {
+            tracing::warn!(token.fault = fault.as_str(), "an access token was refused");
+            return Err(Problem::Unauthenticated);
+        }
+    };
+    let scope = TenantScope::of_token(&claims);
+    guard::bind(&scope);
+    match claims.sub {
+        access_token::Holder::User(user) => by_session(context, origin, scope, user, &claims).await,
+        access_token::Holder::Key(key) => {
+            let known = context.credentials().known(context, key).await?;
+            let credential =
+                known.filter(|known| known.tenant == claims.tenant).ok_or(Problem::Unauthenticated)?;
+            let own = credential.limits();
+            let end = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
+            let limits = Limits {
+                scopes: own.scopes.and(&claims.scopes()),
+                expires_at: Some(own.expires_at.map_or(end, |expiry| expiry.min(end))),
+                ..own
+            };
+            by_credential(context, origin, scope, key, &credential, limits).await
+        }
+    }
+}
+
+async fn by_session(
+    context: &Context,
+    origin: Origin,
+    scope: TenantScope,
+    user: UserId,
+    claims: &Claims,
+) -> Result<Recognised, Problem> {
+    let id = claims.sid.ok_or(Problem::Unauthenticated)?;
+    let standing = context.standing(&scope, Holder::User(user)).await?.ok_or(Problem::Unauthenticated)?;
+    let session = context.session(&scope, user, id).await?;
+    let end = claims.act.and_then(|_| session.as_ref().map(|session| session.ends_at));
+    let bounds = match (&claims.act, &session) {
+        (Some(_), Some(session)) => Some(impersonator(context, &scope, session).await?),
+        _ => None,
+    };
+    let principal = Principal::Person(Person {
+        id: user,
+        session: id,
+        client: claims.client_id.clone(),
+        impersonator: claims.act.map(|acting| acting.sub),
+        second_factor_at: claims.second_factor_at(),
+        limits: Limits { scopes: claims.scopes(), addresses: Vec::new(), expires_at: end },
+    });
+    let lost = bounds.as_ref().is_some_and(Option::is_none);
+    let caller =
+        Caller { tenant: scope, principal, origin, rights: standing.rights, bounds: bounds.flatten() };
+    let alive = session.is_some_and(|session| session.is_alive(context.now()));
+    let refused = match () {
+        () if !alive || lost => Some(DenialReason::SessionEnded),
+        () if standing.suspended => Some(DenialReason::Suspended),
+        () => None,
+    };
+    Ok(Recognised { caller, used: Action::SESSION_USE, refused })
+}
+
+/// The rights of whoever acts in a person's place; `None` once that somebody is logged in no more, or may not act.
+async fn impersonator(
+    context: &Context,
+    scope: &TenantScope,
+    session: &Session,
+) -> Result<Option<Arc<Rights>>, Problem> {
+    let Some(by) = &session.impersonator else { return Ok(None) };
+    let own = context.session(scope, by.user, by.session).await?;
+    if !own.is_some_and(|own| own.is_alive(context.now())) {
+        return Ok(None);
+    }
+    let standing = context.standing(scope, Holder::User(by.user)).await?;
+    Ok(standing.filter(|standing| !standing.suspended).map(|standing| standing.rights))
 }
 
 /// The token of `Authorization: Bearer …`. The scheme's name is case-insensitive (RFC 9110, section 11.1).
@@ -214,6 +346,15 @@ impl CredentialCache {
         Ok(credential::check(token, known.as_ref(), now))
     }
 
+    /// What is known of a key, for whoever has a token with its rights.
+    async fn known(&self, context: &Context, id: KeyId) -> Result<Option<Credential>, Problem> {
+        let now = context.now();
+        match self.0.recall(&id, now) {
+            Some(Entry { known, .. }) => Ok(known),
+            None => self.read(context, id, now, None).await,
+        }
+    }
+
     async fn read(
         &self,
         context: &Context,
@@ -224,6 +365,35 @@ impl CredentialCache {
         let known = credential::look_up(context.table()?, id).await?;
         self.0.remember(id, Entry { known: known.clone(), again }, now);
         Ok(known)
+    }
+}
+
+/// What was read a moment ago of the sessions that were used. One that has ended is refused once its entry is older than the cache's
+/// time.
+#[derive(Debug)]
+pub(crate) struct SessionCache(Recent<SessionId, Option<Arc<Session>>>);
+
+impl SessionCache {
+    pub(crate) fn new(kept: SignedDuration) -> Self {
+        Self(Recent::new(kept))
+    }
+}
+
+impl Context {
+    /// A session, as it was at most some seconds ago; `None` if it has ended.
+    async fn session(
+        &self,
+        scope: &TenantScope,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<Option<Arc<Session>>, Problem> {
+        let now = self.now();
+        if let Some(known) = self.sessions().0.recall(&id, now) {
+            return Ok(known.filter(|known| known.user == user && known.tenant == scope.tenant()));
+        }
+        let found = session::find(self.table()?, scope, user, id).await?.map(Arc::new);
+        self.sessions().0.remember(id, found.clone(), now);
+        Ok(found)
     }
 }
 

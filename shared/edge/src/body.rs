@@ -130,7 +130,7 @@ fn idempotency(parts: &Parts, body: &[u8]) -> Result<Option<Idempotency>, Proble
     let route = format!("{} {}", parts.method, parts.uri.path());
     // Whoever a route authenticates was authenticated before the body is read; an open route takes no notice of tokens.
     let place = if let Some(caller) = parts.extensions.get::<Caller>() {
-        let principal = caller.principal.id.to_string();
+        let principal = caller.principal.id().to_string();
         idempotency::key(idempotency::Caller::Tenant(&caller.tenant), &principal, &route, &chosen)
     } else {
         let operator = parts.extensions.get::<Acting>().map(|Acting(id)| id.to_string());

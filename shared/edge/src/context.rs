@@ -8,8 +8,9 @@ use rookery_store::seal::{KeyCache, Sealer};
 use rookery_store::{Clients, Settings, StoreError, Table, random};
 
 use crate::access::AccessCache;
-use crate::auth::{CredentialCache, cache_time};
+use crate::auth::{CredentialCache, SessionCache, cache_time};
 use crate::meter::Meter;
+use crate::token::KeyRing;
 
 /// Fills a buffer with random bytes.
 pub type Fill = Box<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -38,6 +39,8 @@ struct Inner {
     sources: Sources,
     keys: KeyCache,
     credentials: CredentialCache,
+    sessions: SessionCache,
+    key_ring: KeyRing,
     access: AccessCache,
     meter: Meter,
 }
@@ -51,6 +54,8 @@ impl Context {
             sources,
             keys: KeyCache::default(),
             credentials: CredentialCache::new(kept),
+            sessions: SessionCache::new(kept),
+            key_ring: KeyRing::default(),
             access: AccessCache::new(kept),
             meter: Meter::default(),
         }))
@@ -83,6 +88,14 @@ impl Context {
 
     pub(crate) fn credentials(&self) -> &CredentialCache {
         &self.0.credentials
+    }
+
+    pub(crate) fn sessions(&self) -> &SessionCache {
+        &self.0.sessions
+    }
+
+    pub(crate) fn key_ring(&self) -> &KeyRing {
+        &self.0.key_ring
     }
 
     pub(crate) fn access_cache(&self) -> &AccessCache {

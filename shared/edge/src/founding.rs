@@ -143,7 +143,7 @@ fn home(founding: &Founding) -> Lineage {
 }
 
 fn event(context: &Context, origin: Origin, founding: &Founding, founder: Founder) -> Event {
-    let by_owner = |owner: UserId| Actor { kind: ActorKind::User, id: owner.to_string() };
+    let by_owner = |owner: UserId| Actor::new(ActorKind::User, owner);
     let (actor, action) = match founder {
         Founder::Owner => (by_owner(founding.owner.id), Action::TENANT_SIGN_UP),
         Founder::Other(actor, action) => (actor, action),

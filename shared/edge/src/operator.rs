@@ -28,7 +28,7 @@ pub struct Operator<R> {
 impl<R: Right> Operator<R> {
     /// The operator as events name it.
     pub fn actor(&self) -> Actor {
-        Actor { kind: ActorKind::Operator, id: self.id.to_string() }
+        Actor::new(ActorKind::Operator, self.id)
     }
 
     /// The event, in the log of a tenant, of what this route does to it.

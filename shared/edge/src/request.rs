@@ -77,14 +77,19 @@ impl FromRequestParts<Context> for BaseUrl {
         if let Some(configured) = context.settings().get(Variable::PublicBaseUrl) {
             return Ok(Self(configured.trim_end_matches('/').to_owned()));
         }
-        // The gateway accepts only its own domains, so this name is not the client's to choose.
-        match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(gateway)) => match &gateway.domain_name {
-                Some(domain) => Ok(Self(format!("https://{domain}"))),
-                None => Err(Problem::internal("the gateway named no domain")),
-            },
-            _ => Ok(Self(String::new())),
-        }
+        gateway_base(parts).map(Self)
+    }
+}
+
+/// The base of the URL that was asked, as far as it is known. The gateway accepts only its own domains, so this name is not the client's
+/// to choose.
+pub(crate) fn gateway_base(parts: &Parts) -> Result<String, Problem> {
+    match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => match &gateway.domain_name {
+            Some(domain) => Ok(format!("https://{domain}")),
+            None => Err(Problem::internal("the gateway named no domain")),
+        },
+        _ => Ok(String::new()),
     }
 }
 
@@ -118,7 +123,10 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
             http.status = response.status().as_u16(),
             duration_ms = started.elapsed().as_secs_f64() * 1000.0,
             tenant.id = caller.map(|caller| caller.tenant.tenant().to_string()),
-            principal.id = caller.map(|caller| caller.principal.id.to_string()),
+            principal.id = caller.map(|caller| caller.principal.id().to_string()),
+            impersonator.id = caller
+                .and_then(|caller| caller.principal.impersonator())
+                .map(|impersonator| impersonator.to_string()),
             "request completed"
         );
         dressed(response, &facts.request_id)

@@ -37,6 +37,8 @@ struct EntryRecord {
     resource: String,
     action: String,
     outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    impersonator: Option<String>,
 }
 
 impl Record for EntryRecord {
@@ -55,6 +57,7 @@ impl EntryRecord {
             resource: event.resource.id.clone(),
             action: event.action.to_string(),
             outcome: outcome_text(event.outcome).to_owned(),
+            impersonator: event.actor.impersonator.map(|id| id.to_string()),
         })
     }
 
@@ -201,14 +204,16 @@ fn write(
     Ok(())
 }
 
-/// The partitions that an entry stands in.
-fn places(scope: &TenantScope, record: &EntryRecord) -> [Partition; 4] {
-    [
+/// The partitions that an entry stands in, its own first. What somebody does in another's place stands below both.
+fn places(scope: &TenantScope, record: &EntryRecord) -> Vec<Partition> {
+    let impersonator = record.impersonator.as_ref().map(|id| copies(scope, "actor", id));
+    let places = [
         entries(scope),
         copies(scope, "actor", &record.actor),
         copies(scope, "resource", &record.resource),
         copies(scope, "action", &record.action),
-    ]
+    ];
+    places.into_iter().chain(impersonator).collect()
 }
 
 /// Writes the entry of an event that the log knows, if it is missing.
@@ -305,12 +310,12 @@ pub(crate) async fn first_entries(table: &Table, scope: &TenantScope) -> Result<
     let slice = Slice { limit: 100, oldest_first: true, ..Slice::default() };
     let mut keys = Vec::new();
     for record in table.list::<EntryRecord>(&entries(scope), slice).await?.items {
-        let [own, copies @ ..] = places(scope, &record);
+        let places = places(scope, &record);
         let event = record.read()?.event;
         if event.resource.kind != ACCOUNT {
             keys.push(history::key(scope, &event));
         }
-        keys.extend(copies.iter().chain([&own]).map(|partition| partition.item(event.id)));
+        keys.extend(places.iter().rev().map(|partition| partition.item(event.id)));
     }
     Ok(keys)
 }

@@ -9,7 +9,9 @@ use rookery_domain::id::{KeyId, SUFFIX_LENGTH};
 use rookery_domain::usage::Meter;
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential};
+use crate::{
+    Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential, session,
+};
 
 /// How many items are deleted in one transaction.
 const TOGETHER: usize = 50;
@@ -39,11 +41,12 @@ const ROOTS: [&str; 10] =
 
 /// What may be below a thing, by the beginning of its id, and `""` for everything. It is looked for below each, so that what was
 /// forgotten when its parent went is found as well.
-const BELOW: [(&str, &[&str]); 8] = [
+const BELOW: [(&str, &[&str]); 9] = [
     ("app_", &["package", "manifest", "secret", "channel", "release", "contents"]),
     ("sec_", &["version"]),
     ("rel_", &["device", "adoption", "failure"]),
     ("grp_", &["member", "group"]),
+    ("usr_", &["session"]),
     ("org_", &["group", "user", "division", "workspace"]),
     ("div_", &["division", "project"]),
     ("ws_", &["project"]),
@@ -152,6 +155,27 @@ pub async fn invitations(table: &Table, scope: &TenantScope, budget: &mut Budget
         delete(table, &keys, budget).await?;
     }
     Ok(())
+}
+
+/// Erases the sessions of the tenant's people, with their entries in the directory, by which refresh tokens are found.
+pub async fn sessions(table: &Table, scope: &TenantScope, budget: &mut Budget) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let slice = Slice { limit: 200, oldest_first: true, after, ..Slice::default() };
+        let people = table.list::<Sort>(&scope.partition(&["user"]), slice).await?;
+        for person in people.items {
+            let partition = scope.partition(&[&person.sk, "session"]);
+            let items: Vec<Sort> = table.list_all(&partition).await?;
+            let directory = items.iter().map(|item| session::directory(&item.sk));
+            delete(table, &directory.collect::<Vec<_>>(), budget).await?;
+            let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
+            delete(table, &keys, budget).await?;
+        }
+        match people.next {
+            Some(next) if !budget.is_used_up() => after = Some(next),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Erases what the tenant's devices are offered: from then on there is no such app for them.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rookery_domain::access_token::Claims;
 use rookery_domain::account::Account;
 use rookery_domain::app::AppKey;
 use rookery_domain::event::Event;
@@ -78,6 +79,21 @@ impl TenantScope {
     /// The scope of the tenant that mailed a link to somebody who holds it, with its right secret.
     pub(crate) const fn of_link(tenant: TenantId) -> Self {
         Self(tenant)
+    }
+
+    /// The scope of the tenant that somebody names to log in there. What is found in it decides whether they may.
+    pub(crate) const fn of_slug(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
+    /// The scope of the tenant whose session somebody holds a refresh token of.
+    pub(crate) const fn of_session(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
+    /// The scope of the tenant that a token names which a key of the platform's own signed.
+    pub const fn of_token(claims: &Claims) -> Self {
+        Self(claims.tenant)
     }
 
     /// The scope of the tenant whose entry in the directory somebody read who operates the platform.

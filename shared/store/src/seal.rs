@@ -76,7 +76,7 @@ impl Record for DataKeyRecord {
     const KIND: &'static str = "data_key";
 }
 
-type KeyBytes = Zeroizing<Vec<u8>>;
+pub(crate) type KeyBytes = Zeroizing<Vec<u8>>;
 
 /// Plaintext data keys that were used a moment ago.
 #[derive(Default)]
@@ -123,7 +123,7 @@ impl<'a> Sealer<'a> {
         plaintext: &[u8],
     ) -> Result<Sealed, StoreError> {
         let key = self.data_key(scope, purpose).await?;
-        encrypt(&key, scope, purpose, resource, plaintext)
+        encrypt(&key, &additional_data(scope, purpose, resource), plaintext)
     }
 
     /// Opens a sealed value. Fails when any of tenant, purpose or resource is not what it was sealed for.
@@ -134,18 +134,8 @@ impl<'a> Sealer<'a> {
         resource: &str,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let unreadable = |source| StoreError::corrupt("sealed value", source);
         let key = self.data_key(scope, purpose).await?;
-        let nonce = BASE64.decode(&sealed.nonce).map_err(unreadable)?;
-        let nonce = Nonce::try_assume_unique_for_key(&nonce)
-            .map_err(|_| StoreError::corrupt("sealed value", "the nonce has the wrong length"))?;
-        let mut bytes = Zeroizing::new(BASE64.decode(&sealed.ciphertext).map_err(unreadable)?);
-        let length = cipher(&key)?
-            .open_in_place(nonce, Aad::from(additional_data(scope, purpose, resource)), &mut bytes)
-            .map_err(|_| StoreError::corrupt("sealed value", "it was not sealed for this place"))?
-            .len();
-        bytes.truncate(length);
-        Ok(bytes)
+        decrypt(&key, &additional_data(scope, purpose, resource), sealed)
     }
 
     /// As [`Sealer::seal`], for a value that is written by a transaction: a data key that has to be made first is written by it
@@ -159,12 +149,12 @@ impl<'a> Sealer<'a> {
         plaintext: &[u8],
     ) -> Result<Sealed, StoreError> {
         if let Some(key) = self.known_key(scope, purpose).await? {
-            return encrypt(&key, scope, purpose, resource, plaintext);
+            return encrypt(&key, &additional_data(scope, purpose, resource), plaintext);
         }
         // Not kept in memory: there is no such key unless the transaction commits.
         let (key, record) = self.generate(scope, purpose).await?;
         transaction.create(&place(scope, purpose), &record, Refusal::Overtaken)?;
-        encrypt(&key, scope, purpose, resource, plaintext)
+        encrypt(&key, &additional_data(scope, purpose, resource), plaintext)
     }
 
     /// Adds a data key to a transaction, unless there is one.
@@ -218,20 +208,8 @@ impl<'a> Sealer<'a> {
         scope: &TenantScope,
         purpose: Purpose,
     ) -> Result<(KeyBytes, DataKeyRecord), StoreError> {
-        let mut request = self
-            .clients
-            .keys()
-            .generate_data_key()
-            .key_id(self.clients.settings().needed(Variable::KmsKey)?)
-            .key_spec(DataKeySpec::Aes256);
-        for (name, value) in context(scope, purpose) {
-            request = request.encryption_context(name, value);
-        }
-        let answer = request.send().await.map_err(|source| StoreError::failed("GenerateDataKey", source))?;
-        let missing = || StoreError::corrupt("data key", "KMS answered without a key");
-        let plaintext = answer.plaintext.ok_or_else(missing)?.into_inner();
-        let sealed = BASE64.encode(answer.ciphertext_blob.ok_or_else(missing)?);
-        Ok((Zeroizing::new(plaintext), DataKeyRecord { sealed }))
+        let (key, sealed) = new_data_key(self.clients, context(scope, purpose)).await?;
+        Ok((key, DataKeyRecord { sealed }))
     }
 
     async fn unseal(
@@ -240,21 +218,7 @@ impl<'a> Sealer<'a> {
         purpose: Purpose,
         record: &DataKeyRecord,
     ) -> Result<KeyBytes, StoreError> {
-        let sealed =
-            BASE64.decode(&record.sealed).map_err(|source| StoreError::corrupt("data key", source))?;
-        let mut request = self
-            .clients
-            .keys()
-            .decrypt()
-            .key_id(self.clients.settings().needed(Variable::KmsKey)?)
-            .ciphertext_blob(Blob::new(sealed));
-        for (name, value) in context(scope, purpose) {
-            request = request.encryption_context(name, value);
-        }
-        let answer = request.send().await.map_err(|source| StoreError::failed("Decrypt", source))?;
-        let plaintext =
-            answer.plaintext.ok_or_else(|| StoreError::corrupt("data key", "KMS answered without a key"))?;
-        Ok(Zeroizing::new(plaintext.into_inner()))
+        open_data_key(self.clients, context(scope, purpose), &record.sealed).await
     }
 }
 
@@ -268,24 +232,70 @@ pub fn forget_key(transaction: &mut Transaction, scope: &TenantScope, purpose: P
     transaction.remove(&place(scope, purpose));
 }
 
-fn encrypt(
-    key: &[u8],
-    scope: &TenantScope,
-    purpose: Purpose,
-    resource: &str,
-    plaintext: &[u8],
-) -> Result<Sealed, StoreError> {
+/// Seals bytes with a data key. `place` is what they are bound to.
+pub(crate) fn encrypt(key: &[u8], place: &[u8], plaintext: &[u8]) -> Result<Sealed, StoreError> {
     let mut nonce = [0; NONCE_LEN];
     random::fill(&mut nonce);
     let mut bytes = plaintext.to_vec();
     cipher(key)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(additional_data(scope, purpose, resource)),
-            &mut bytes,
-        )
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut bytes)
         .map_err(|_| StoreError::corrupt("sealed value", "sealing failed"))?;
     Ok(Sealed { nonce: BASE64.encode(nonce), ciphertext: BASE64.encode(bytes) })
+}
+
+/// Opens what [`encrypt`] sealed with the same key for the same place.
+pub(crate) fn decrypt(key: &[u8], place: &[u8], sealed: &Sealed) -> Result<KeyBytes, StoreError> {
+    let unreadable = |source| StoreError::corrupt("sealed value", source);
+    let nonce = BASE64.decode(&sealed.nonce).map_err(unreadable)?;
+    let nonce = Nonce::try_assume_unique_for_key(&nonce)
+        .map_err(|_| StoreError::corrupt("sealed value", "the nonce has the wrong length"))?;
+    let mut bytes = Zeroizing::new(BASE64.decode(&sealed.ciphertext).map_err(unreadable)?);
+    let length = cipher(key)?
+        .open_in_place(nonce, Aad::from(place), &mut bytes)
+        .map_err(|_| StoreError::corrupt("sealed value", "it was not sealed for this place"))?
+        .len();
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// A data key that KMS made, and the same sealed by KMS, in base64.
+pub(crate) async fn new_data_key(
+    clients: &Clients,
+    context: Vec<(&'static str, String)>,
+) -> Result<(KeyBytes, String), StoreError> {
+    let mut request = clients
+        .keys()
+        .generate_data_key()
+        .key_id(clients.settings().needed(Variable::KmsKey)?)
+        .key_spec(DataKeySpec::Aes256);
+    for (name, value) in context {
+        request = request.encryption_context(name, value);
+    }
+    let answer = request.send().await.map_err(|source| StoreError::failed("GenerateDataKey", source))?;
+    let missing = || StoreError::corrupt("data key", "KMS answered without a key");
+    let plaintext = answer.plaintext.ok_or_else(missing)?.into_inner();
+    Ok((Zeroizing::new(plaintext), BASE64.encode(answer.ciphertext_blob.ok_or_else(missing)?)))
+}
+
+/// Has KMS open a data key that it sealed in the same context.
+pub(crate) async fn open_data_key(
+    clients: &Clients,
+    context: Vec<(&'static str, String)>,
+    sealed: &str,
+) -> Result<KeyBytes, StoreError> {
+    let sealed = BASE64.decode(sealed).map_err(|source| StoreError::corrupt("data key", source))?;
+    let mut request = clients
+        .keys()
+        .decrypt()
+        .key_id(clients.settings().needed(Variable::KmsKey)?)
+        .ciphertext_blob(Blob::new(sealed));
+    for (name, value) in context {
+        request = request.encryption_context(name, value);
+    }
+    let answer = request.send().await.map_err(|source| StoreError::failed("Decrypt", source))?;
+    let plaintext =
+        answer.plaintext.ok_or_else(|| StoreError::corrupt("data key", "KMS answered without a key"))?;
+    Ok(Zeroizing::new(plaintext.into_inner()))
 }
 
 fn context(scope: &TenantScope, purpose: Purpose) -> Vec<(&'static str, String)> {

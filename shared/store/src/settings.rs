@@ -48,6 +48,9 @@ variables! {
     TenantGraceDays = "TENANT_GRACE_DAYS";
     /// Base of the links that answers carry; where empty, the domain that the request came to.
     PublicBaseUrl = "PUBLIC_BASE_URL";
+    /// Base of the URLs of the platform as people and programs know it, by which its tokens name it; where empty, the domain that the
+    /// request came to.
+    PublicUrl = "PUBLIC_URL";
     /// The address that mails come from.
     MailFrom = "MAIL_FROM";
     /// Where the links of invitations lead.

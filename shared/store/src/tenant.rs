@@ -44,6 +44,12 @@ impl Record for SlugRecord {
     const KIND: &'static str = "slug";
 }
 
+/// The tenant of a slug, for logging in.
+pub async fn of_slug(table: &Table, slug: &Slug) -> Result<Option<TenantScope>, StoreError> {
+    let found: Option<SlugRecord> = table.get(&Partition::directory("slug", slug).only()).await?;
+    Ok(found.map(|record| TenantScope::of_slug(record.tenant)))
+}
+
 fn tenant_key(scope: &TenantScope) -> Key {
     scope.partition(&["tenant"]).item(scope.tenant())
 }

@@ -243,6 +243,32 @@ pub(crate) async fn earlier_password(
     Ok(record.and_then(|record| Some((PasswordHash::new(record.password_hash?), record.created_at))))
 }
 
+/// Reads the person of a mail address.
+pub async fn of_email(
+    table: &Table,
+    scope: &TenantScope,
+    email: &Email,
+) -> Result<Option<Found>, StoreError> {
+    let word = rookery_domain::user::cut(&email.normalized());
+    let mut after = None;
+    loop {
+        let between = Some((format!("{word}#"), format!("{word}#~")));
+        let slice = Slice { limit: 100, after, between, oldest_first: true, ..Slice::default() };
+        let page = table.list::<WordRecord>(&search_words(scope), slice).await?;
+        // Words of names lie beside mail addresses, and long addresses are cut.
+        for word in page.items {
+            let found = find(table, scope, word.user).await?;
+            if let Some(found) = found.filter(|found| found.user.email.normalized() == email.normalized()) {
+                return Ok(Some(found));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
 /// Whether a mail address is a person's of the tenant.
 pub async fn is_known(table: &Table, scope: &TenantScope, email: &Email) -> Result<bool, StoreError> {
     Ok(table.get::<crate::record::Marker>(&guard(scope, email)).await?.is_some())

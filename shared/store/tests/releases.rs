@@ -27,7 +27,7 @@ fn now() -> Timestamp {
 }
 
 fn actor() -> Actor {
-    Actor { kind: ActorKind::ApiKey, id: "key_01h455vb4pex5vsknk084sn02q".to_owned() }
+    Actor::new(ActorKind::ApiKey, "key_01h455vb4pex5vsknk084sn02q")
 }
 
 fn app() -> App {

@@ -27,7 +27,7 @@ pub(crate) fn release(n: u128, package: u128) -> Release {
 }
 
 pub(crate) fn actor() -> Actor {
-    Actor { kind: ActorKind::ApiKey, id: "key_01h455vb4pex5vsknk084sn02q".to_owned() }
+    Actor::new(ActorKind::ApiKey, "key_01h455vb4pex5vsknk084sn02q")
 }
 
 pub(crate) fn target(value: serde_json::Value) -> Target {
