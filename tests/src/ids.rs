@@ -36,6 +36,7 @@ impl Ids {
         world.post(owner, &path, json!({"user_id": people.text("/items/0/id")})).await.expect(201);
         Self(Map::from_iter([
             ("tenant".to_owned(), json!(owner.tenant)),
+            ("session".to_owned(), json!(world.seed_session(owner).await)),
             ("role".to_owned(), json!(role.text("/id"))),
             ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
             ("subject".to_owned(), json!(bindings.text("/items/0/subject_id"))),
@@ -108,6 +109,9 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "ramp" => json!({"rollout_bp": 9000}),
         "members" => json!({"user_id": ids.0["user"]}),
         "invitations" => json!({"email": "other@example.com"}),
+        "impersonate" => json!({"reason": "because", "minutes": 5}),
+        "refresh" => json!({"refresh_token": "none"}),
+        "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),
         "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
         | "{group}" | "{user}" => {
             json!({"name": "Renamed"})

@@ -3,6 +3,7 @@
 pub mod described;
 pub mod fuzz;
 pub mod ids;
+pub mod kms;
 pub mod people;
 pub mod place;
 pub mod released_app;

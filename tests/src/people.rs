@@ -1,9 +1,10 @@
 //! People and what is given to them, for stories about groups, people and rights.
 
 use rookery_domain::binding::{Grant, Subject};
-use rookery_domain::id::{BindingId, InvitationId, TenantId};
+use rookery_domain::id::{BindingId, InvitationId, SessionId, TenantId};
 use rookery_domain::invitation::InvitationToken;
-use rookery_store::{TenantScope, Transaction, Variable, access, invitation};
+use rookery_domain::session::{Method, Proof, RefreshToken, Seen, Session};
+use rookery_store::{TenantScope, Transaction, Variable, access, invitation, session};
 use serde_json::{Value, json};
 
 use crate::world::{Actor, Reply, TABLE, World, database};
@@ -89,6 +90,20 @@ impl World {
         access::replace(&mut transaction, &scope, subject, &access).expect("a write");
         table.commit(&transaction).await.expect("it commits");
         self.wait(20);
+    }
+
+    /// A session of the tenant's founder, as logging in makes one but for its tokens.
+    pub async fn seed_session(&self, owner: &Actor) -> SessionId {
+        let user = self.founder(owner).await.parse().expect("a person");
+        let (scope, now) = (self.scope_of(owner), self.context().now());
+        let proof = Proof::by(Method::Password, now);
+        let of = (scope.tenant(), user);
+        let session = Session::begin(self.context().new_id(), of, proof, Seen::default(), now);
+        let token = RefreshToken::first(session.id, self.context().random());
+        let mut transaction = Transaction::new();
+        session::create(&mut transaction, &scope, &session, Some(&token)).expect("items");
+        self.context().table().expect("a table").commit(&transaction).await.expect("it commits");
+        session.id
     }
 
     /// A group of an organization.

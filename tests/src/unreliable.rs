@@ -10,12 +10,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use crate::kms::Kms;
 
 /// How a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ struct Inner {
     database: String,
     client: reqwest::Client,
     keys: Mutex<Mood>,
+    kms: Kms,
     objects: Mutex<Mood>,
     stored: Mutex<BTreeSet<String>>,
     shut: Mutex<Shut>,
@@ -82,6 +83,7 @@ impl Unreliable {
             database,
             client: reqwest::Client::new(),
             keys: Mutex::new(Mood::Well),
+            kms: Kms::default(),
             objects: Mutex::new(Mood::Well),
             stored: Mutex::default(),
             shut: Mutex::new(Shut::Before),
@@ -127,7 +129,7 @@ impl Unreliable {
 async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     match target.map(str::to_owned) {
-        Some(target) if target.starts_with("TrentService") => key(&inner, &target),
+        Some(target) if target.starts_with("TrentService") => key(&inner, &target, request).await,
         Some(target) => database(&inner, &target, request).await,
         None => object(&inner, &request),
     }
@@ -137,16 +139,17 @@ fn refusal(code: &str) -> Response {
     (StatusCode::BAD_REQUEST, json!({"__type": code, "message": "no"}).to_string()).into_response()
 }
 
-fn key(inner: &Inner, target: &str) -> Response {
-    let answer: Value = match locked(&inner.keys) {
+async fn key(inner: &Inner, target: &str, request: Request) -> Response {
+    match locked(&inner.keys) {
         Mood::Refuses => return refusal("AccessDeniedException"),
         Mood::Fails => return refusal("KMSInvalidStateException"),
-        Mood::Well if target.ends_with("GenerateDataKey") => {
-            json!({"KeyId": "key", "Plaintext": BASE64.encode([7; 32]), "CiphertextBlob": BASE64.encode("sealed")})
-        }
-        Mood::Well => json!({"KeyId": "key", "Plaintext": BASE64.encode([7; 32])}),
-    };
-    ([("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
+        Mood::Well => {}
+    }
+    let body = to_bytes(request.into_body(), usize::MAX).await.expect("a body");
+    match inner.kms.answer(target, &serde_json::from_slice(&body).expect("JSON")) {
+        Ok(answer) => ([("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response(),
+        Err(code) => refusal(code),
+    }
 }
 
 fn object(inner: &Inner, request: &Request) -> Response {

@@ -23,6 +23,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::described::assert_headers;
+use crate::unreliable::Unreliable;
 
 /// The name of the table in every world.
 pub const TABLE: &str = "rookery";
@@ -71,6 +72,7 @@ pub struct World {
     context: Context,
     clock: Arc<AtomicI64>,
     database: Option<tokio::task::JoinHandle<()>>,
+    cloud: Option<Unreliable>,
     slugs: AtomicU64,
 }
 
@@ -162,6 +164,19 @@ impl World {
         world
     }
 
+    /// As [`World::new`], with KMS, without which nobody logs in.
+    pub async fn with_kms() -> Self {
+        let cloud = Unreliable::new().await;
+        let mut world = Self::over(&cloud.url, &[]).await;
+        world.cloud = Some(cloud);
+        world
+    }
+
+    /// The endpoint behind a world with KMS.
+    pub fn cloud(&self) -> &Unreliable {
+        self.cloud.as_ref().expect("a world with KMS")
+    }
+
     /// As [`World::with`], over a DynamoDB that somebody else runs and that is empty.
     pub async fn over(endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let client = database(endpoint);
@@ -179,7 +194,7 @@ impl World {
         };
         let context = Context::new(settings, sources);
         let router = http_router(api().split_for_parts().0, context.clone());
-        Self { router, client, context, clock, database: None, slugs: AtomicU64::new(1) }
+        Self { router, client, context, clock, database: None, cloud: None, slugs: AtomicU64::new(1) }
     }
 
     /// The context that the routes run in.
@@ -344,7 +359,7 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "SIGNUP_MODE" => "open",
             "SIGNUPS_PER_HOUR" => "1000",
             "TENANT_GRACE_DAYS" => "30",
-            "PUBLIC_BASE_URL" => "https://rookery.test",
+            "PUBLIC_BASE_URL" | "PUBLIC_URL" => "https://rookery.test",
             "PACKAGE_BUCKET" => "packages",
             "KMS_KEY_ID" => "key",
             "EVENT_BUS_NAME" => "bus",

@@ -5,8 +5,7 @@ use rookery_domain::id::UserId;
 use rookery_domain::password::Password;
 use rookery_domain::session::{Method, Proof};
 use rookery_domain::text::{Email, Slug};
-use rookery_edge::guess::{Guess, Secret};
-use rookery_edge::{Context, Problem, password};
+use rookery_edge::{Context, Guess, Problem, Secret, password};
 use rookery_store::{TenantScope, factor, guard, tenant, user};
 
 /// Somebody whose password was right.

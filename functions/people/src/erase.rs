@@ -9,9 +9,7 @@ use rookery_domain::key::KeyOwner;
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Answer, Context, Problem, Scope, deciding, wire};
-use rookery_store::{
-    Transaction, access, binding, credential, factor, group, link, node, session, user,
-};
+use rookery_store::{Transaction, access, binding, credential, factor, group, link, node, session, user};
 use serde_json::{Value, json};
 
 use crate::{load, ownership, quota};

@@ -11,7 +11,8 @@ use super::{Faults, Function, Stack, items, resources, text, values};
 const RESOURCES: usize = 400;
 
 /// Variables that a function may have and can start without.
-const OPTIONAL_VARIABLES: [&str; 3] = ["PUBLIC_BASE_URL", "SIGNUP_CODE_SHA256", "SIGNUPS_PER_HOUR"];
+const OPTIONAL_VARIABLES: [&str; 4] =
+    ["PUBLIC_BASE_URL", "PUBLIC_URL", "SIGNUP_CODE_SHA256", "SIGNUPS_PER_HOUR"];
 
 /// Seconds after which the HTTP API gives up on a function.
 const API_TIMEOUT: u64 = 30;
@@ -57,6 +58,10 @@ pub fn the_code_has_the_same_functions(stack: &Stack, routes: &[Route]) -> Fault
         let needed: BTreeSet<&str> = route.needs.iter().map(|variable| variable.as_str()).collect();
         let missing = needed.difference(&given).map(|name| (name, "is missing"));
         let unknown = given.difference(&needed).filter(|name| !OPTIONAL_VARIABLES.contains(name));
+        // Who believes in other tokens than the rest makes a hole or a riddle.
+        if given.contains("AUTH_CACHE_SECONDS") && !given.contains("PUBLIC_URL") {
+            faults.push(format!("{}: PUBLIC_URL is missing", function.id));
+        }
         for (name, fault) in missing.chain(unknown.map(|name| (name, "is not needed"))) {
             faults.push(format!("{}: {name} {fault}", function.id));
         }
