@@ -371,7 +371,7 @@ async fn an_admin_acts_in_a_persons_place_for_a_while() {
     }
     world.post(&ada, &format!("/v1/users/{founder}/impersonate"), body.clone()).await.expect(422);
 
-    world.wait(1199);
+    world.wait(1200);
     world.get(&as_bob, "/v1/whoami").await.expect(401);
 }
 
