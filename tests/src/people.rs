@@ -94,7 +94,12 @@ impl World {
 
     /// A session of the tenant's founder, as logging in makes one but for its tokens.
     pub async fn seed_session(&self, owner: &Actor) -> SessionId {
-        let user = self.founder(owner).await.parse().expect("a person");
+        self.seed_session_of(owner, &self.founder(owner).await).await
+    }
+
+    /// As [`World::seed_session`], of any person.
+    pub async fn seed_session_of(&self, owner: &Actor, user: &str) -> SessionId {
+        let user = user.parse().expect("a person");
         let (scope, now) = (self.scope_of(owner), self.context().now());
         let proof = Proof::by(Method::Password, now);
         let of = (scope.tenant(), user);
