@@ -1,7 +1,5 @@
 //! Logging in, staying so, and being logged out: sessions as people and their clients meet them.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use http::Method;
 use rookery_tests::world::{Actor, Reply, World, sign_up_body};
 use serde_json::{Value, json};

@@ -12,7 +12,8 @@ pub(crate) struct BenchArgs {
     /// One JSON object per line instead of tables.
     #[arg(long)]
     json: bool,
-    /// Only these handlers, separated by commas: `device-update,whoami`. `decision` is what deciding about rights costs by itself.
+    /// Only these handlers, separated by commas: `device-update,whoami`. `decision` is what deciding about rights costs
+    /// by itself, `token` what checking an access token does.
     #[arg(long, value_name = "HANDLER")]
     only: Option<String>,
     /// Write the figures into docs/operations/performance.md.
@@ -29,36 +30,31 @@ pub(crate) struct BenchArgs {
     rounds: Option<u32>,
 }
 
-/// The name of the measurement that is of no function.
-const DECISION: &str = "decision";
+/// The measurements that are of no function, each with the crate that it is in.
+const APART: [(&str, &str); 2] = [("decision", "rookery-access"), ("token", "rookery-edge")];
 
 pub(crate) async fn run(project: &Project, args: BenchArgs) -> Result<()> {
     let only: Option<Vec<&str>> = args.only.as_deref().map(|only| only.split(',').collect());
-    let decided = if only.as_ref().is_none_or(|only| only.contains(&DECISION)) {
-        decision(project, &args).await?
-    } else {
-        true
-    };
+    let mut apart = true;
+    for (name, package) in APART {
+        if only.as_ref().is_none_or(|only| only.contains(&name)) {
+            apart &= measure(project, &args, package, name).await?;
+        }
+    }
+    let of_none = |name: &str| APART.iter().any(|(apart, _)| *apart == name);
     let handlers: Option<Vec<&str>> =
-        only.map(|only| only.into_iter().filter(|name| *name != DECISION).collect());
+        only.map(|only| only.into_iter().filter(|name| !of_none(name)).collect());
     let met = match &handlers {
         Some(handlers) if handlers.is_empty() => true,
         _ => functions(project, &args, handlers.map(|handlers| handlers.join(","))).await?,
     };
-    if decided && met { Ok(()) } else { Err(Failure::Reported) }
+    if apart && met { Ok(()) } else { Err(Failure::Reported) }
 }
 
-/// Measures what a decision about rights costs, apart from everything else that a request does.
-async fn decision(project: &Project, args: &BenchArgs) -> Result<bool> {
-    let mut bench = Cmd::cargo().directory(project.root()).args([
-        "bench",
-        "--quiet",
-        "-p",
-        "rookery-access",
-        "--bench",
-        DECISION,
-        "--",
-    ]);
+/// Measures something apart from everything else that a request does.
+async fn measure(project: &Project, args: &BenchArgs, package: &str, name: &str) -> Result<bool> {
+    let arguments = ["bench", "--quiet", "-p", package, "--bench", name, "--"];
+    let mut bench = Cmd::cargo().directory(project.root()).args(arguments);
     for (flag, set) in [("--json", args.json), ("--check", args.check)] {
         if set {
             bench = bench.arg(flag);

@@ -1,4 +1,4 @@
-//! The platform as an OpenID provider: what it publishes of itself, and its keys for tokens.
+//! The platform as a provider of identities: what it publishes of itself, and its keys for tokens.
 
 pub mod jwks;
 pub mod rotator;

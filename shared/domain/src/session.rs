@@ -247,7 +247,7 @@ impl RefreshToken {
     }
 
     /// What is kept of the half that stays.
-    fn family(&self) -> Sha256 {
+    fn root(&self) -> Sha256 {
         Sha256::of_parts(&[b"rookery family", self.session.uuid().as_bytes(), &self.secret[..HALF]])
     }
 
@@ -288,7 +288,7 @@ pub struct Replaced {
 /// What is kept of a session's refresh tokens: digests, and nothing that makes a token by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
-    family: Sha256,
+    root: Sha256,
     current: Sha256,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replaced: Option<Replaced>,
@@ -310,13 +310,13 @@ pub enum Presented {
 impl Family {
     /// What is kept of the first token.
     pub fn begin(token: &RefreshToken) -> Self {
-        Self { family: token.family(), current: token.digest(), replaced: None }
+        Self { root: token.root(), current: token.digest(), replaced: None }
     }
 
     /// Tells what a token is that is presented now. Comparing digests takes the same time wherever they differ: whoever guesses cannot
     /// steer them.
     pub fn meet(&self, token: &RefreshToken, now: Timestamp) -> Presented {
-        if token.family() != self.family {
+        if token.root() != self.root {
             return Presented::Unknown;
         }
         let digest = token.digest();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rookery_access::Principal as Holder;
 use rookery_domain::access_token::{Acting, Claims, Holder as Subject, LIFE_S};
 use rookery_domain::event::{
@@ -183,7 +184,7 @@ impl Context {
             jti: self.new_id::<EventId>().to_string(),
             amr: session.proof.methods.iter().map(|method| method.as_str().to_owned()).collect(),
             auth_time: Some(session.proof.at.as_second()),
-            mfa_at: session.proof.second_factor_at.map(|at| at.as_second()),
+            mfa_at: session.proof.second_factor_at.map(Timestamp::as_second),
             client_id: session.client.clone(),
             scope: session.scope.clone(),
             act: session.impersonator.as_ref().map(|by| Acting { sub: by.user }),
@@ -314,13 +315,13 @@ pub struct SessionBody {
     /// How the person proved who it is, by the names of RFC 8176.
     pub methods: Vec<Method>,
     /// When the person last used a second factor.
-    pub second_factor_at: Option<jiff::Timestamp>,
+    pub second_factor_at: Option<Timestamp>,
     /// When it began.
-    pub created_at: jiff::Timestamp,
+    pub created_at: Timestamp,
     /// When it was last refreshed: at most a quarter of an hour before its last use.
-    pub last_seen_at: jiff::Timestamp,
+    pub last_seen_at: Timestamp,
     /// When it ends unless it is refreshed.
-    pub expires_at: jiff::Timestamp,
+    pub expires_at: Timestamp,
     /// Whether it is the one that asks.
     pub current: bool,
 }

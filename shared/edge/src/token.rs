@@ -108,9 +108,9 @@ pub fn write(signer: &Signer, kind: &str, payload: &impl Serialize) -> Result<St
     let part = |json: serde_json::Result<Vec<u8>>| json.map(|json| BASE64URL.encode(json));
     let header = part(serde_json::to_vec(&header)).map_err(Problem::internal)?;
     let payload = part(serde_json::to_vec(payload)).map_err(Problem::internal)?;
-    let signed = format!("{header}.{payload}");
-    let signature = BASE64URL.encode(signer.sign(signed.as_bytes())?);
-    Ok(format!("{signed}.{signature}"))
+    let text = format!("{header}.{payload}");
+    let signature = BASE64URL.encode(signer.sign(text.as_bytes())?);
+    Ok(format!("{text}.{signature}"))
 }
 
 /// The keys that were read a moment ago.
