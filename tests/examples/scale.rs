@@ -89,6 +89,7 @@ impl Platform {
 
 fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
+        .http_client(rookery_store::http_client())
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12())
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
         .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "test"))

@@ -14,8 +14,7 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
-use rookery_edge::{Context, Kind, Route, Sources, http_router};
+use rookery_edge::{Context, Gateway, Kind, Route, Sources, http_router};
 use rookery_store::{Settings, random};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -273,12 +272,7 @@ impl World {
             .header("content-type", "application/json")
             .body(body)
             .expect("a request");
-        let gateway = json!({
-            "http": {"method": method.as_str(), "path": path, "sourceIp": address},
-            "timeEpoch": 0,
-        });
-        let gateway = serde_json::from_value(gateway).expect("the context of a request");
-        request.extensions_mut().insert(RequestContext::ApiGatewayV2(gateway));
+        request.extensions_mut().insert(Gateway { source_ip: Some(address.to_owned()), domain_name: None });
         self.send(request).await
     }
 
@@ -376,6 +370,7 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
 /// A client of the database behind an endpoint.
 pub(crate) fn database(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
+        .http_client(rookery_store::http_client())
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12())
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
         .credentials_provider(aws_credential_types::Credentials::new("test", "test", None, None, "test"))

@@ -7,13 +7,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use lambda_http::request::RequestContext;
 use rookery_domain::event::Origin;
 use rookery_domain::id::RequestId;
 use rookery_store::{Variable, guard};
 use tracing::Instrument as _;
 
-use crate::{Caller, Context, Problem};
+use crate::{Caller, Context, Gateway, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -33,10 +32,7 @@ impl RequestFacts {
         let request_id = text(&REQUEST_ID)
             .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
             .map_or_else(|| context.new_id::<RequestId>().to_string(), str::to_owned);
-        let address = match parts.extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(gateway)) => gateway.http.source_ip.clone(),
-            _ => None,
-        };
+        let address = parts.extensions.get::<Gateway>().and_then(|gateway| gateway.source_ip.clone());
         let origin = Origin {
             address,
             user_agent: text(&header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
@@ -84,12 +80,10 @@ impl FromRequestParts<Context> for BaseUrl {
 /// The base of the URL that was asked, as far as it is known. The gateway accepts only its own domains, so this name is not the client's
 /// to choose.
 pub(crate) fn gateway_base(parts: &Parts) -> Result<String, Problem> {
-    match parts.extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(gateway)) => match &gateway.domain_name {
-            Some(domain) => Ok(format!("https://{domain}")),
-            None => Err(Problem::internal("the gateway named no domain")),
-        },
-        _ => Ok(String::new()),
+    match parts.extensions.get::<Gateway>() {
+        Some(Gateway { domain_name: Some(domain), .. }) => Ok(format!("https://{domain}")),
+        Some(_) => Err(Problem::internal("the gateway named no domain")),
+        None => Ok(String::new()),
     }
 }
 

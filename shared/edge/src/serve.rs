@@ -11,8 +11,7 @@ use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::request::chain;
-use crate::{Context, Meter, Problem, Sources, finish, telemetry};
+use crate::{Context, Meter, Problem, Sources, finish, gateway, notice, telemetry};
 
 /// A call of the SDK makes hundreds of small allocations, which cost the system's allocator more.
 #[global_allocator]
@@ -56,8 +55,8 @@ pub async fn run(routes: &[Route]) -> Result<(), Error> {
     tokio::spawn(end_on_signal(context.clone()));
     match route.kind {
         Kind::Http(make) => {
-            ask_for_notice().await;
-            lambda_http::run(http_router(make().split_for_parts().0, context)).await
+            notice::ask().await;
+            gateway::serve(http_router(make().split_for_parts().0, context)).await
         }
         Kind::Queue(work) => {
             lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
@@ -92,31 +91,6 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     Problem::internal(format!("panic: {text}")).into_response()
-}
-
-/// Registers an extension that does nothing: Lambda sends SIGTERM before SIGKILL only to environments that have one.
-async fn ask_for_notice() {
-    let extension = lambda_extension::Extension::new()
-        .with_events(&[])
-        .with_extension_name("rookery-notice-of-shutdown")
-        .register()
-        .await;
-    match extension {
-        Ok(extension) => {
-            tokio::spawn(async move {
-                if let Err(error) = extension.run().await {
-                    tracing::debug!(
-                        error.chain = chain(error.as_ref()),
-                        "the extension for notices of shutdown ended"
-                    );
-                }
-            });
-        }
-        // Emulators know no extensions, and send SIGTERM anyway.
-        Err(error) => {
-            tracing::debug!(error.chain = chain(error.as_ref()), "no extension for notices of shutdown");
-        }
-    }
 }
 
 /// Sends what was counted when the process is told to end, then ends it.

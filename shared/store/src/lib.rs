@@ -61,6 +61,7 @@ pub mod workspace;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
+pub use aws::http_client;
 pub use clients::Clients;
 pub use key::{Key, Partition, TenantScope};
 pub use record::Record;

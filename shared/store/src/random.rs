@@ -1,11 +1,9 @@
-//! Randomness from the operating system, through the library that TLS uses anyway.
-
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+//! Randomness from the operating system.
 
 /// Fills a buffer. The generator cannot fail once the process runs; if it ever does, nothing secret may be made, so the
 /// process ends.
 pub fn fill(buffer: &mut [u8]) {
-    assert!(SystemRandom::new().fill(buffer).is_ok(), "the system's random generator failed");
+    assert!(getrandom::fill(buffer).is_ok(), "the system's random generator failed");
 }
 
 /// One random byte.

@@ -31,6 +31,7 @@ impl Table {
         );
         let config =
             aws_sdk_dynamodb::Config::builder()
+                .http_client(rookery_store::http_client())
                 .behavior_version(
                     aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12(),
                 )

@@ -48,6 +48,7 @@ impl Platform {
         let clients = Clients::new(Settings::read(look_up, &[]).unwrap());
         let config =
             aws_sdk_dynamodb::Config::builder()
+                .http_client(rookery_store::http_client())
                 .behavior_version(
                     aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12(),
                 )
