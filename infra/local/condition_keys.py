@@ -1,14 +1,17 @@
-"""Teaches MiniStack the condition keys that the functions' roles rest on: `dynamodb:LeadingKeys` and
-`kms:EncryptionContext`.
+"""Teaches MiniStack what the functions' roles rest on and it does not know: the condition keys `dynamodb:LeadingKeys` and
+`kms:EncryptionContext`, variables in the values of conditions, and the ARN of the role behind a session.
 
-With them a role is held to its partitions of the table and its purposes of the key here as it is on AWS, so that a
-function which reaches further fails in a test and not in production.
+With them a role is held to its partitions of the table, its purposes of the key, and the one tenant that it acts for here
+as it is on AWS, so that a function which reaches further fails in a test and not in production.
 """
 
 import json
 import re
 
 PARTITION_KEY = "pk"
+
+# `${aws:PrincipalTag/tenant}`, and `${aws:PrincipalTag/tenant, 'nobody'}` with what it is where there is no such key.
+VARIABLE = re.compile(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}")
 
 # What an item of a transaction may be, in MiniStack's order.
 MEMBERS = ("ConditionCheck", "Put", "Update", "Delete", "Get")
@@ -54,6 +57,26 @@ def leading_keys(data):
     return keys
 
 
+def filled(expected, value_of):
+    """A value of a condition with its variables filled in; None, which matches nothing, where one has no value."""
+    values = expected if isinstance(expected, list) else [expected]
+    result = []
+    for value in values:
+        missing = False
+
+        def fill(variable):
+            nonlocal missing
+            found = value_of(variable[1].strip())
+            found = variable[2] if found is None else found
+            missing = missing or not isinstance(found, str)
+            return "" if missing else found
+
+        text = VARIABLE.sub(fill, str(value))
+        if not missing:
+            result.append(text)
+    return result
+
+
 def install():
     """Replaces what MiniStack asks for the condition keys of a request. Call it before the server starts."""
     from ministack.core import iam_actions, iam_evaluator
@@ -62,6 +85,8 @@ def install():
     transaction_checks = iam_actions.dynamodb_transaction_checks
     tag_context = iam_actions.request_tag_context
     enforce = iam_evaluator.enforce
+    conditions_met = iam_evaluator._conditions_met
+    resolve = iam_evaluator._resolve_condition_key
 
     def dynamodb_service_context(body):
         keys = leading_keys(parsed(body))
@@ -98,6 +123,32 @@ def install():
             access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=service_context
         )
 
+    def conditions_met_with_variables(conditions, ctx):
+        def value_of(key):
+            return iam_evaluator._resolve_condition_key(key, ctx)
+
+        return conditions_met(
+            {
+                operator: {key: filled(expected, value_of) for key, expected in keys.items()}
+                if isinstance(keys, dict)
+                else keys
+                for operator, keys in (conditions or {}).items()
+            },
+            ctx,
+        )
+
+    def resolve_with_role(key, ctx):
+        value = resolve(key, ctx)
+        if key.lower() == "aws:principalarn" and isinstance(value, str) and ":assumed-role/" in value:
+            from ministack.services import iam
+
+            name = value.split(":assumed-role/", 1)[1].split("/", 1)[0]
+            role = iam._roles.get_scoped(ctx.principal_account, None, name)
+            return role["Arn"] if role else value
+        return value
+
+    iam_evaluator._conditions_met = conditions_met_with_variables
+    iam_evaluator._resolve_condition_key = resolve_with_role
     iam_actions.dynamodb_service_context = dynamodb_service_context
     iam_actions.dynamodb_transaction_checks = dynamodb_transaction_checks
     iam_actions.request_tag_context = request_tag_context

@@ -6,6 +6,8 @@ pub mod ids;
 pub mod kms;
 pub mod people;
 pub mod place;
+pub mod policy;
+pub mod recorded;
 pub mod released_app;
 pub mod sample;
 pub mod seed;

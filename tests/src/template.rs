@@ -109,8 +109,14 @@ impl Stack {
         &self.root["Resources"][id]
     }
 
-    /// The statements that a function's role allows: its own, and those of the managed policies of this template.
+    /// The statements by which a function's role allows something: its own, and those of the managed policies of this template.
     pub fn statements(&self, function: &Function<'_>) -> Vec<&Value> {
+        let all = self.all_statements(function).into_iter();
+        all.filter(|statement| statement["Effect"] != "Deny").collect()
+    }
+
+    /// All statements of a function's role, those that deny included.
+    pub fn all_statements(&self, function: &Function<'_>) -> Vec<&Value> {
         let role = &self.resource(function.role().unwrap_or_default())["Properties"];
         let own = items(&role["Policies"]).map(|policy| &policy["PolicyDocument"]["Statement"]);
         let managed = items(&role["ManagedPolicyArns"])

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -22,6 +23,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::described::assert_headers;
+use crate::recorded::Recorder;
 use crate::unreliable::Unreliable;
 
 /// The name of the table in every world.
@@ -70,6 +72,7 @@ pub struct World {
     client: aws_sdk_dynamodb::Client,
     context: Context,
     clock: Arc<AtomicI64>,
+    recorder: Recorder,
     database: Option<tokio::task::JoinHandle<()>>,
     cloud: Option<Unreliable>,
     slugs: AtomicU64,
@@ -183,6 +186,7 @@ impl World {
         let settings = settings(endpoint, variables);
         let clock = Arc::new(AtomicI64::new(1_767_258_000_000_000));
         let now = Arc::clone(&clock);
+        let recorder = Recorder::default();
         let sources = Sources {
             now: Box::new(move || {
                 // Every look at the clock moves it by a microsecond, so that ids made one after the other sort that way.
@@ -190,10 +194,25 @@ impl World {
                 Timestamp::from_microsecond(microseconds).expect("a time")
             }),
             fill: Box::new(random::fill),
+            observer: Some(SharedInterceptor::new(recorder.clone())),
         };
         let context = Context::new(settings, sources);
         let router = http_router(api().split_for_parts().0, context.clone());
-        Self { router, client, context, clock, database: None, cloud: None, slugs: AtomicU64::new(1) }
+        Self {
+            router,
+            client,
+            context,
+            clock,
+            recorder,
+            database: None,
+            cloud: None,
+            slugs: AtomicU64::new(1),
+        }
+    }
+
+    /// What the functions asked of the table.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// The context that the routes run in.
@@ -223,7 +242,10 @@ impl World {
     /// Sends a request.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router.clone().oneshot(request).await.expect("routers answer");
+        let response = Recorder::serving(&path, self.router.clone().oneshot(request)).await;
+        let response = response.expect("routers answer");
+        // As in production: what a role does not admit, and what it would admit for another tenant.
+        assert_eq!(self.recorder.faults(), [""; 0], "{method} {path}");
         let (parts, body) = response.into_parts();
         assert_headers(&method, &path, parts.status, &parts.headers);
         let bytes = body.collect().await.expect("a body").to_bytes();

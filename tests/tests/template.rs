@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use rookery_tests::template::access::{
     devices_reach_only_what_is_served, every_function_has_a_role_of_its_own, no_action_is_a_wildcard,
     no_resource_is_a_wildcard, nobody_scans, the_table_is_open_by_partition_only, variables_and_rights_match,
+    whoever_acts_for_a_tenant_has_a_session_for_it,
 };
 use rookery_tests::template::operation::{
     an_asynchronous_function_has_a_dead_letter_path, every_binary_exists,
@@ -77,6 +78,25 @@ fn roles() {
     notices(rule, "AppFunction", |stack| {
         let trust = "/Resources/AppRole/Properties/AssumeRolePolicyDocument/Statement/0/Principal";
         set(&mut stack.root, trust, json!({"AWS": "*"}));
+    });
+    notices(rule, "AppFunction", |stack| {
+        let itself = "/Resources/AppRole/Properties/AssumeRolePolicyDocument/Statement/1/Condition";
+        remove(&mut stack.root, itself);
+    });
+}
+
+#[test]
+fn sessions_of_tenants() {
+    let rule = whoever_acts_for_a_tenant_has_a_session_for_it;
+    holds(rule);
+    notices(rule, "AppFunction", |stack| remove(&mut stack.root, "/Resources/AppRole/Properties/Path"));
+    notices(rule, "AppFunction", |stack| {
+        let variable = "/Resources/AppFunction/Properties/Environment/Variables/TENANT_ROLE_ARN";
+        set(
+            &mut stack.root,
+            variable,
+            json!({"Fn::If": ["TenantSessions", {"Fn::GetAtt": "AppsRole.Arn"}, ""]}),
+        );
     });
 }
 

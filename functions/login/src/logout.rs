@@ -7,7 +7,7 @@ use rookery_domain::fault::Faults;
 use rookery_domain::id::{SessionId, UserId};
 use rookery_domain::session::RefreshToken;
 use rookery_edge::{Answer, Body, Caller, Context, Document, Problem, RequestFacts};
-use rookery_store::{TenantScope, Transaction, guard, session};
+use rookery_store::{TenantScope, Transaction, session};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -74,7 +74,7 @@ async fn of_token(
     let Ok(token) = token.parse::<RefreshToken>() else { return Ok(None) };
     let met = session::look_up(context.table()?, &token, context.now()).await?;
     Ok(met.map(|met| {
-        guard::bind(&met.scope);
+        context.bind(&met.scope);
         (met.scope, met.user, token.session)
     }))
 }

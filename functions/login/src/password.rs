@@ -6,7 +6,7 @@ use rookery_domain::password::Password;
 use rookery_domain::session::{Method, Proof};
 use rookery_domain::text::{Email, Slug};
 use rookery_edge::{Context, Guess, Problem, Secret, password};
-use rookery_store::{TenantScope, factor, guard, tenant, user};
+use rookery_store::{TenantScope, factor, tenant, user};
 
 /// Somebody whose password was right.
 pub(crate) struct Proved {
@@ -30,7 +30,7 @@ pub(crate) async fn prove(
     let scope = tenant::of_slug(table, slug).await?;
     let found = match &scope {
         Some(scope) => {
-            guard::bind(scope);
+            context.bind(scope);
             user::of_email(table, scope, email).await?.map(|found| found.user.id)
         }
         None => None,

@@ -20,9 +20,7 @@ use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts, deciding};
 use rookery_store::access::{self, Access};
 use rookery_store::factor::{self, Factors};
-use rookery_store::{
-    TenantScope, Transaction, binding, credential, group, guard, invitation, node, tenant, user,
-};
+use rookery_store::{TenantScope, Transaction, binding, credential, group, invitation, node, tenant, user};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -94,7 +92,7 @@ async fn accept(
     let token: InvitationToken = value.token.parse().map_err(|_| unknown())?;
     let known = invitation::look_up(context.table()?, token.id).await?;
     let scope = invitation::check(&token, known.as_ref()).ok_or_else(unknown)?;
-    guard::bind(&scope);
+    context.bind(&scope);
     deciding(|| async {
         let found = invitation::find(context.table()?, &scope, token.id).await?.ok_or_else(unknown)?;
         match found.standing(context.now()) {

@@ -20,7 +20,7 @@ use rookery_domain::session::Session;
 use rookery_domain::text::ParseError;
 use rookery_domain::usage;
 use rookery_store::credential::{self, Presented};
-use rookery_store::{Settings, TenantScope, Transaction, Variable, guard, session};
+use rookery_store::{Settings, TenantScope, Transaction, Variable, session};
 
 use crate::principal::{KeyHolder, Person};
 use crate::recent::Recent;
@@ -183,7 +183,7 @@ struct Recognised {
 async fn by_key(context: &Context, origin: Origin, token: &Token) -> Result<Recognised, Problem> {
     let presented = context.credentials().present(context, token).await?;
     let Presented { scope, key, credential } = presented.ok_or(Problem::Unauthenticated)?;
-    guard::bind(&scope);
+    context.bind(&scope);
     by_credential(context, origin, scope, key, &credential, credential.limits()).await
 }
 
@@ -227,7 +227,7 @@ async fn by_token(
         }
     };
     let scope = TenantScope::of_token(&claims);
-    guard::bind(&scope);
+    context.bind(&scope);
     match claims.sub {
         access_token::Holder::User(user) => by_session(context, origin, scope, user, &claims).await,
         access_token::Holder::Key(key) => {

@@ -146,6 +146,8 @@ pub(crate) async fn replay(context: &Context, request: &Idempotency) -> Result<O
         StoredAnswer::Whole { status, headers, body } => (status, headers, Bytes::from(body)),
         StoredAnswer::Sealed { status, headers, body, tenant } => {
             let scope = TenantScope::of_message(tenant);
+            // Whoever asks need not have said yet who it is; what is opened is of this tenant and nothing else is done.
+            context.bind(&scope);
             let resource = request.place.sort();
             let body = context.sealer().open(&scope, Purpose::Answers, resource, &body).await?;
             (status, headers, Bytes::copy_from_slice(&body))

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use jiff::Timestamp;
 use rookery_domain::id::Id;
 use rookery_store::seal::{KeyCache, Sealer};
-use rookery_store::{Clients, Settings, StoreError, Table, random};
+use rookery_store::{Clients, Settings, StoreError, Table, TenantScope, guard, random};
 
 use crate::access::AccessCache;
 use crate::auth::{CredentialCache, SessionCache, cache_time};
@@ -15,18 +16,20 @@ use crate::token::KeyRing;
 /// Fills a buffer with random bytes.
 pub type Fill = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
-/// Where time and randomness come from. Tests bring their own.
+/// What a context takes from outside: time, randomness, and who else looks at what is asked of the table. Tests bring their own.
 pub struct Sources {
     /// The current time.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// Fills a buffer with random bytes.
     pub fill: Fill,
+    /// Sees every request to the table, and may refuse it.
+    pub observer: Option<SharedInterceptor>,
 }
 
 impl Sources {
     /// The system's clock and generator.
     pub fn system() -> Self {
-        Self { now: Box::new(Timestamp::now), fill: Box::new(random::fill) }
+        Self { now: Box::new(Timestamp::now), fill: Box::new(random::fill), observer: None }
     }
 }
 
@@ -49,8 +52,13 @@ impl Context {
     /// A context over these settings. Does no IO.
     pub fn new(settings: Settings, sources: Sources) -> Self {
         let kept = cache_time(&settings);
+        let clients = Clients::new(settings);
+        let clients = match &sources.observer {
+            Some(observer) => clients.observed(observer.clone()),
+            None => clients,
+        };
         Self(Arc::new(Inner {
-            clients: Clients::new(settings),
+            clients,
             sources,
             keys: KeyCache::default(),
             credentials: CredentialCache::new(kept),
@@ -74,6 +82,12 @@ impl Context {
     /// The table.
     pub fn table(&self) -> Result<&Table, StoreError> {
         self.0.clients.table()
+    }
+
+    /// Binds the request that is being worked on to a tenant: from here on it reaches nothing of another. Where the function has a role
+    /// for tenants, the table is asked with credentials for this tenant alone.
+    pub fn bind(&self, scope: &TenantScope) {
+        guard::bind_with(scope, self.clients().sessions());
     }
 
     /// Seals and opens values.

@@ -18,7 +18,7 @@ use rookery_domain::permission::Permission;
 use rookery_domain::session::{Method, Presented, Proof, RefreshToken, Seen, Session, crowded_out};
 use rookery_domain::token_key::Algorithm;
 use rookery_store::session::{self, Met};
-use rookery_store::{TenantScope, Transaction, guard};
+use rookery_store::{TenantScope, Transaction};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -217,7 +217,7 @@ impl Context {
         let (table, now) = (self.table()?, self.now());
         let met = session::look_up(table, token, now).await?.ok_or(Problem::Unauthenticated)?;
         let Met { scope, user, presented, known } = met;
-        guard::bind(&scope);
+        self.bind(&scope);
         let found = session::find(table, &scope, user, token.session).await?;
         let before = found.filter(|found| found.is_alive(now)).ok_or(Problem::Unauthenticated)?;
         if before.client.as_deref() != client {

@@ -1,11 +1,15 @@
 //! The clients of one function, each made when it is first used.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::IdentityCache;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_types::SdkConfig;
 
 use crate::guard::Guard;
 use crate::settings::{Settings, Variable};
+use crate::tenant_session::{OfTheRequest, Sessions, TenantCredentials};
 use crate::{StoreError, Table, aws};
 
 /// The settings and the clients of a function.
@@ -19,6 +23,8 @@ pub struct Clients {
     queues: OnceLock<aws_sdk_sqs::Client>,
     bus: OnceLock<aws_sdk_eventbridge::Client>,
     mail: OnceLock<aws_sdk_sesv2::Client>,
+    sessions: OnceLock<Arc<dyn TenantCredentials>>,
+    observer: Option<SharedInterceptor>,
 }
 
 impl Clients {
@@ -33,7 +39,15 @@ impl Clients {
             queues: OnceLock::new(),
             bus: OnceLock::new(),
             mail: OnceLock::new(),
+            sessions: OnceLock::new(),
+            observer: None,
         }
+    }
+
+    /// The same, where every request to the table is seen by somebody, who may refuse it.
+    #[must_use]
+    pub fn observed(self, observer: SharedInterceptor) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// The settings.
@@ -49,9 +63,27 @@ impl Clients {
     pub fn table(&self) -> Result<&Table, StoreError> {
         let name = self.settings.needed(Variable::Table)?;
         Ok(self.table.get_or_init(|| {
-            let config = aws_sdk_dynamodb::config::Builder::from(self.config()).interceptor(Guard).build();
-            Table::new(aws_sdk_dynamodb::Client::from_conf(config), name)
+            let own = aws::credentials(&self.settings);
+            let mut config = aws_sdk_dynamodb::config::Builder::from(self.config())
+                .interceptor(Guard)
+                // What it keeps would be one tenant's credentials, for every request that follows.
+                .identity_cache(IdentityCache::no_cache())
+                .credentials_provider(SharedCredentialsProvider::new(OfTheRequest::or(own)));
+            if let Some(observer) = &self.observer {
+                config = config.interceptor(observer.clone());
+            }
+            Table::new(aws_sdk_dynamodb::Client::from_conf(config.build()), name)
         }))
+    }
+
+    /// Credentials for one tenant at a time, if the function has a role to take on for that. Whoever never asks for them does not
+    /// link what they take.
+    pub fn sessions(&self) -> Option<Arc<dyn TenantCredentials>> {
+        let role = self.settings.get(Variable::TenantRole)?;
+        let made = self.sessions.get_or_init(|| {
+            Arc::new(Sessions::new(aws_sdk_sts::Client::new(self.config()), role.to_owned()))
+        });
+        Some(Arc::clone(made))
     }
 
     /// S3.
@@ -79,6 +111,7 @@ impl Clients {
     pub fn bus(&self) -> &aws_sdk_eventbridge::Client {
         self.bus.get_or_init(|| aws_sdk_eventbridge::Client::new(self.config()))
     }
+
     /// SES.
     pub fn mail(&self) -> &aws_sdk_sesv2::Client {
         self.mail.get_or_init(|| aws_sdk_sesv2::Client::new(self.config()))

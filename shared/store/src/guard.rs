@@ -7,7 +7,7 @@
 //! transactions included. What it does not know it refuses.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
@@ -29,9 +29,17 @@ use rookery_domain::id::TenantId;
 
 use crate::TenantScope;
 use crate::record::Item;
+use crate::tenant_session::TenantCredentials;
+
+/// The tenant of a request, and where the credentials come from that reach this tenant only.
+#[derive(Debug, Clone)]
+struct Bound {
+    tenant: TenantId,
+    credentials: Option<Arc<dyn TenantCredentials>>,
+}
 
 tokio::task_local! {
-    static BOUND: OnceLock<TenantId>;
+    static BOUND: OnceLock<Bound>;
 }
 
 /// Runs the work of one request, which can be bound to a tenant while it lasts and no longer.
@@ -42,8 +50,31 @@ pub async fn within<F: Future>(request: F) -> F::Output {
 /// Binds the request that is being worked on to a tenant. A request that is bound stays so: binding it to another tenant changes
 /// nothing, and what it then asks of the other is refused. Outside of [`within`] nothing is bound.
 pub fn bind(scope: &TenantScope) {
+    bind_with(scope, None);
+}
+
+/// As [`bind`]; and from then on the request's calls of the table are signed with credentials for that tenant, where there are any.
+pub fn bind_with(scope: &TenantScope, credentials: Option<Arc<dyn TenantCredentials>>) {
+    let bind = |bound: &OnceLock<Bound>| {
+        bound.get_or_init(|| Bound { tenant: scope.tenant(), credentials });
+    };
     // Work that belongs to no request, such as a worker's, has no cell to bind.
-    let _ = BOUND.try_with(|bound| bound.get_or_init(|| scope.tenant()).to_owned());
+    let _ = BOUND.try_with(bind);
+}
+
+/// The tenant that the request is bound to that is being worked on.
+pub fn bound() -> Option<TenantId> {
+    current().map(|bound| bound.tenant)
+}
+
+/// The tenant that the request is bound to, and where its credentials come from.
+pub(crate) fn credentials() -> Option<(TenantId, Arc<dyn TenantCredentials>)> {
+    let bound = current()?;
+    Some((bound.tenant, bound.credentials?))
+}
+
+fn current() -> Option<Bound> {
+    BOUND.try_with(|bound| bound.get().cloned()).ok().flatten()
 }
 
 /// Refused: a request to the table that is not about the tenant it is made for. A fault of ours.
@@ -77,8 +108,7 @@ impl Intercept for Guard {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let bound = BOUND.try_with(|bound| bound.get().copied()).ok().flatten();
-        match bound {
+        match bound() {
             Some(bound) => check(bound, context.input()).map_err(Into::into),
             None => Ok(()),
         }
@@ -167,7 +197,7 @@ mod tests {
 
     const OWN: &str = "ten_01h455vb4pex5vsknk084sn02q";
 
-    fn bound() -> TenantId {
+    fn own() -> TenantId {
         OWN.parse().unwrap()
     }
 
@@ -229,7 +259,7 @@ mod tests {
     fn a_request_names_its_own_tenant_or_none() {
         for partition in [&format!("{OWN}#app"), "directory#key#key_1", "serving#ak_1"] {
             for request in requests(partition) {
-                assert_eq!(check(bound(), &request), Ok(()), "{partition} in {request:?}");
+                assert_eq!(check(own(), &request), Ok(()), "{partition} in {request:?}");
             }
         }
     }
@@ -245,38 +275,37 @@ mod tests {
             "#app",
         ] {
             for request in requests(partition) {
-                let trespass = Trespass::Partition { bound: bound(), partition: partition.to_owned() };
-                assert_eq!(check(bound(), &request), Err(trespass), "{request:?}");
+                let trespass = Trespass::Partition { bound: own(), partition: partition.to_owned() };
+                assert_eq!(check(own(), &request), Err(trespass), "{request:?}");
             }
         }
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
-        let own = format!("{OWN}#app");
+        let partition = format!("{OWN}#app");
         for request in [
             Input::erase(ScanInput::builder().table_name("t").build().unwrap()),
             Input::erase(GetItemInput::builder().build().unwrap()),
-            query("#pk = :pk OR #pk = :other", "pk", &own),
-            query("#pk = :pk", "another", &own),
+            query("#pk = :pk OR #pk = :other", "pk", &partition),
+            query("#pk = :pk", "another", &partition),
         ] {
-            assert_eq!(check(bound(), &request), Err(Trespass::Unknown(bound())), "{request:?}");
+            assert_eq!(check(own(), &request), Err(Trespass::Unknown(own())), "{request:?}");
         }
     }
 
     #[tokio::test]
     async fn a_request_is_bound_once_and_for_as_long_as_it_lasts() {
-        let seen = || BOUND.try_with(|bound| bound.get().copied()).ok().flatten();
         let other = TenantScope::founding("ten_01h455vb4pex5vsknk084sn02r".parse().unwrap());
         bind(&other);
-        assert_eq!(seen(), None);
+        assert_eq!(bound(), None);
         within(async {
-            bind(&TenantScope::founding(bound()));
+            bind(&TenantScope::founding(own()));
             bind(&other);
             tokio::task::yield_now().await;
-            assert_eq!(seen(), Some(bound()));
+            assert_eq!(bound(), Some(own()));
         })
         .await;
-        within(async { assert_eq!(seen(), None) }).await;
+        within(async { assert_eq!(bound(), None) }).await;
     }
 }

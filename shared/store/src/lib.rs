@@ -53,6 +53,7 @@ pub mod settings;
 pub mod signing;
 mod table;
 pub mod tenant;
+pub mod tenant_session;
 pub mod token_key;
 mod transaction;
 pub mod usage;

@@ -26,6 +26,8 @@ macro_rules! variables {
 variables! {
     /// Name of the table.
     Table = "TABLE_NAME";
+    /// The role that the function takes on for one tenant at a time; where it is missing, the function uses its own rights.
+    TenantRole = "TENANT_ROLE_ARN";
     /// Name of the bucket that holds files.
     Bucket = "PACKAGE_BUCKET";
     /// Id or ARN of the platform's KMS key.

@@ -9,14 +9,54 @@ use super::{Faults, Function, Stack, items, text};
 /// Actions that AWS offers no resource for.
 const ACTIONS_WITHOUT_RESOURCE: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
 
-/// Resources that are named by a pattern because their names are not known beforehand: the files of tenants.
-const PATTERNS: [&str; 2] =
-    ["${Data.Outputs.BucketArn}/ten_*/files/*", "${Data.Outputs.BucketArn}/ten_*/ws_*/workspace"];
+/// Resources that are named by a pattern because their names are not known beforehand: the files of tenants, and roles, each of which
+/// says itself that nobody but it may take it on.
+const PATTERNS: [&str; 3] =
+    ["${Data.Outputs.BucketArn}/ten_*/files/*", "${Data.Outputs.BucketArn}/ten_*/ws_*/workspace", ROLES];
+const ROLES: &str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}/*";
 
 /// Where partitions of the table may begin.
 const PARTITIONS: [&str; 3] = ["ten_*", "directory#", "serving#"];
 
-/// Every function has a role that no other has, that only Lambda takes on, and that holds policies of this template only.
+/// Whom a role lets take it on: Lambda, and where it acts for tenants itself, by the path that no other role has.
+fn trust(function: &Function<'_>, for_tenants: bool) -> Vec<Value> {
+    let lambda = json!({
+        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole",
+    });
+    let own = ROLES.replace("/*", &format!("/{}/*", function.handler()));
+    let itself = json!({
+        "Effect": "Allow",
+        "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {"ArnLike": {"aws:PrincipalArn": {"Fn::Sub": own}}},
+    });
+    std::iter::once(lambda).chain(for_tenants.then_some(itself)).collect()
+}
+
+/// Whether a function does what every authenticated route does.
+fn acts_for_tenants(stack: &Stack, function: &Function<'_>) -> bool {
+    let role = &stack.resource(function.role().unwrap_or_default())["Properties"];
+    items(&role["ManagedPolicyArns"]).any(|policy| policy["Ref"] == "CallerPolicy")
+}
+
+/// What acts for a tenant does so with credentials for it alone: it knows its role, which has a path of its own.
+pub fn whoever_acts_for_a_tenant_has_a_session_for_it(stack: &Stack) -> Faults {
+    let mut faults = Faults::new();
+    for function in stack.functions().iter().filter(|function| acts_for_tenants(stack, function)) {
+        let role = function.role().unwrap_or_default();
+        let path = format!("/${{AWS::StackName}}/{}/", function.handler());
+        if stack.resource(role)["Properties"]["Path"] != json!({"Fn::Sub": path}) {
+            faults.push(format!("{}: {role} has no path of its own", function.id));
+        }
+        let own = json!({"Fn::If": ["TenantSessions", {"Fn::GetAtt": format!("{role}.Arn")}, ""]});
+        if function.properties["Environment"]["Variables"]["TENANT_ROLE_ARN"] != own {
+            faults.push(format!("{}: does not take on its own role for a tenant", function.id));
+        }
+    }
+    faults
+}
+
+/// Every function has a role that no other has, that only Lambda and itself take on, and that holds policies of this template only.
 pub fn every_function_has_a_role_of_its_own(stack: &Stack) -> Faults {
     let mut owners = BTreeMap::new();
     let mut faults = Faults::new();
@@ -31,8 +71,8 @@ pub fn every_function_has_a_role_of_its_own(stack: &Stack) -> Faults {
             faults.push(format!("{}: shares {role} with {other}", function.id));
         }
         let trusted = items(&resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]);
-        if !trusted.map(|statement| &statement["Principal"]["Service"]).eq([&json!("lambda.amazonaws.com")]) {
-            faults.push(format!("{}: {role} trusts somebody besides Lambda", function.id));
+        if !trusted.eq(&trust(&function, acts_for_tenants(stack, &function))) {
+            faults.push(format!("{}: {role} trusts others than it should", function.id));
         }
         let managed = items(&resource["Properties"]["ManagedPolicyArns"]);
         for policy in
@@ -153,6 +193,7 @@ pub fn devices_reach_only_what_is_served(stack: &Stack) -> Faults {
 pub fn variables_and_rights_match(stack: &Stack) -> Faults {
     let uses = [
         ("TABLE_NAME", "dynamodb:", "Data.Outputs.TableArn"),
+        ("TENANT_ROLE_ARN", "sts:AssumeRole", ROLES),
         ("PACKAGE_BUCKET", "s3:", "${Data.Outputs.BucketArn}"),
         ("KMS_KEY_ID", "kms:", "Data.Outputs.KeyArn"),
         ("EVENT_BUS_NAME", "events:PutEvents", "Messaging.Outputs.BusArn"),
