@@ -89,9 +89,9 @@ async fn impersonate(
     let begun =
         Session::begin(context.new_id(), of, own.proof, seen(&scope.origin), now).impersonated(by, until);
 
-    let said = json!({"user_id": user, "reason": value.reason, "minutes": value.minutes, "ends_at": until});
-    let resource = Resource::new("session", begun.id);
-    let event = scope.event(&context, resource, begun.version, changes(&Value::Null, &said));
+    let said = json!({"session_id": begun.id, "reason": value.reason, "ends_at": until});
+    // It changes nothing of the person, and stands in its history nevertheless.
+    let event = scope.event(&context, Resource::new("user", user), 0, changes(&Value::Null, &said));
     let mut transaction = Transaction::new();
     session::create(&mut transaction, &scope.tenant, &begun, None)?;
     transaction.event(&scope.tenant, &event)?;
