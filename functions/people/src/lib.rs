@@ -8,6 +8,7 @@ pub mod group_member;
 pub mod group_members;
 pub mod group_move;
 pub mod groups;
+mod impersonation;
 pub mod invitation;
 pub mod invitation_resend;
 pub mod invitations;

@@ -14,6 +14,8 @@ use rookery_store::{
     Refusal, StoreError, TenantScope, Transaction, Variable, bus, invitation, notification, tenant,
 };
 
+use crate::impersonation;
+
 /// Works through a batch of the notification queue.
 pub fn work(context: Context, batch: SqsEvent) -> Boxed<SqsBatchResponse> {
     Box::pin(async move { handle_batch(batch, |message| notify(&context, message)).await })
@@ -21,6 +23,9 @@ pub fn work(context: Context, batch: SqsEvent) -> Boxed<SqsBatchResponse> {
 
 async fn notify(context: &Context, message: Message) -> Result<(), WorkerError> {
     let event = bus::read(&message.body).map_err(WorkerError::malformed)?;
+    if let Some(person) = impersonation::of(&event)? {
+        return impersonation::tell(context, &event, person).await;
+    }
     let Some(id) = invitation_of(&event)? else { return Ok(()) };
     let scope = TenantScope::of_event(&event);
     let table = context.table()?;
