@@ -96,7 +96,10 @@ async fn a_tenant_is_renamed_and_set_up_by_its_owner() {
     let (world, owner) = (&place.world, &place.owner);
     let read = world.get(owner, "/v1/tenant").await.expect(200);
     assert_eq!(read.body["id"], json!(owner.tenant));
-    assert_eq!(read.body["settings"], json!({"security_contact": null, "require_second_factor": false}));
+    assert_eq!(
+        read.body["settings"],
+        json!({"security_contact": null, "require_second_factor": false, "password_length": 8})
+    );
 
     let body = json!({"name": "Colony", "settings": {"security_contact": "security@example.com"}});
     let changed = world.patch(owner, "/v1/tenant", body).await.expect(200);
