@@ -109,6 +109,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "ramp" => json!({"rollout_bp": 9000}),
         "members" => json!({"user_id": ids.0["user"]}),
         "invitations" => json!({"email": "other@example.com"}),
+        "reset" if path.starts_with("/v1/users/") => json!({"reason": "because"}),
         "impersonate" => json!({"reason": "because", "minutes": 5}),
         "refresh" => json!({"refresh_token": "none"}),
         "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),

@@ -4,6 +4,7 @@ pub mod described;
 pub mod fuzz;
 pub mod ids;
 pub mod kms;
+pub mod mailbox;
 pub mod people;
 pub mod place;
 pub mod policy;

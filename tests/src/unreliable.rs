@@ -1,5 +1,5 @@
 //! An endpoint for AWS that tests can break: a real DynamoDB implementation behind a door that can be shut at any commit, and of
-//! KMS and S3 just the calls that make data keys and marks.
+//! KMS and S3 just the calls that make data keys and marks, and of SES the one that takes mails.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -54,6 +54,7 @@ struct Inner {
     kms: Kms,
     objects: Mutex<Mood>,
     stored: Mutex<BTreeSet<String>>,
+    mails: Mutex<Vec<Value>>,
     shut: Mutex<Shut>,
     /// How many commits pass before the door shuts; below zero it stays open.
     left: AtomicI64,
@@ -86,6 +87,7 @@ impl Unreliable {
             kms: Kms::default(),
             objects: Mutex::new(Mood::Well),
             stored: Mutex::default(),
+            mails: Mutex::default(),
             shut: Mutex::new(Shut::Before),
             left: AtomicI64::new(-1),
             stuck: Notify::new(),
@@ -112,6 +114,11 @@ impl Unreliable {
         locked(&self.inner.stored)
     }
 
+    /// The mails that SES was handed.
+    pub fn mails(&self) -> Vec<Value> {
+        locked(&self.inner.mails)
+    }
+
     /// Runs something that is killed at its commit number `commit`, counted from 0: it never hears of it. Answers whether it came so
     /// far; otherwise it has ended by itself.
     pub async fn kill_at<T>(&self, commit: i64, shut: Shut, victim: impl Future<Output = T>) -> bool {
@@ -131,8 +138,16 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     match target.map(str::to_owned) {
         Some(target) if target.starts_with("TrentService") => key(&inner, &target, request).await,
         Some(target) => database(&inner, &target, request).await,
+        None if request.uri().path() == "/v2/email/outbound-emails" => mail(&inner, request).await,
         None => object(&inner, &request),
     }
+}
+
+async fn mail(inner: &Inner, request: Request) -> Response {
+    let body = to_bytes(request.into_body(), usize::MAX).await.expect("a body");
+    let mail = serde_json::from_slice(&body).expect("a mail");
+    inner.mails.lock().unwrap_or_else(PoisonError::into_inner).push(mail);
+    ([("content-type", "application/json")], json!({"MessageId": "1"}).to_string()).into_response()
 }
 
 fn refusal(code: &str) -> Response {

@@ -380,6 +380,8 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "KMS_KEY_ID" => "key",
             "EVENT_BUS_NAME" => "bus",
             "MAIL_FROM" => "rookery@example.com",
+            "PASSWORD_RESET_URL" => "https://rookery.test/reset",
+            "EMAIL_VERIFY_URL" => "https://rookery.test/verify",
             "INVITATION_URL" => "https://rookery.test/invited",
             "REPORTS_QUEUE_URL" | "USAGE_QUEUE_URL" => "http://127.0.0.1:9/none",
             _ => return None,

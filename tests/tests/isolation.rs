@@ -22,7 +22,12 @@ const OF_EVERYBODY: [&str; 1] = ["/v1/whoami"];
 const PAST_THE_RIGHTS: [u16; 2] = [409, 503];
 
 /// What takes somebody who has logged in: no key is enough, whatever it may do. `sessions.rs` has what concerns it.
-const OF_PEOPLE: [&str; 1] = ["/v1/users/{user}/impersonate"];
+const OF_PEOPLE: [&str; 4] = [
+    "/v1/users/{user}/impersonate",
+    "/v1/auth/password/change",
+    "/v1/me/mfa/totp",
+    "/v1/me/mfa/recovery-codes",
+];
 
 fn security(operation: &Operation) -> impl Iterator<Item = &Value> {
     operation.description["security"].as_array().into_iter().flatten()
@@ -275,7 +280,7 @@ async fn every_operation_takes_its_right_and_no_other() {
             reply = send(&world, &owner, &operation.method, &sample).await;
         }
         let status = reply.status.as_u16();
-        if OF_PEOPLE.contains(&operation.path.as_str()) {
+        if operation.method != Method::GET && OF_PEOPLE.contains(&operation.path.as_str()) {
             assert_eq!((status, reply.problem().as_str()), (403, "closed"), "{what}");
             continue;
         }

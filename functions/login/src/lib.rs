@@ -1,13 +1,23 @@
 //! Logging in: sessions, second factors, and what people do with their own accounts.
 
+pub mod email_verify;
 mod end;
+mod holder;
 pub mod impersonate;
 pub mod login;
 pub mod logout;
 pub mod me;
 pub mod me_sessions;
+pub mod me_totp;
+pub mod mfa;
 mod password;
+pub mod password_change;
+pub mod password_forgot;
+pub mod password_reset;
+mod person;
 pub mod refresh;
+pub mod second;
+pub mod user_mfa_reset;
 pub mod user_sessions;
 
 use rookery_edge::{Kind, Route};
@@ -27,4 +37,13 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "me-session", needs: NEEDS, kind: Kind::Http(me_sessions::one) },
     Route { handler: "user-sessions", needs: NEEDS, kind: Kind::Http(user_sessions::router) },
     Route { handler: "user-impersonate", needs: MAKES_TOKENS, kind: Kind::Http(impersonate::router) },
+    Route { handler: "password-forgot", needs: &[Table], kind: Kind::Http(password_forgot::router) },
+    Route { handler: "password-reset", needs: &[Table], kind: Kind::Http(password_reset::router) },
+    Route { handler: "password-change", needs: NEEDS, kind: Kind::Http(password_change::router) },
+    Route { handler: "auth-mfa", needs: MAKES_TOKENS, kind: Kind::Http(mfa::ending) },
+    Route { handler: "auth-mfa-enrol", needs: &[Table, KmsKey], kind: Kind::Http(mfa::enrolling) },
+    Route { handler: "me-totp", needs: MAKES_TOKENS, kind: Kind::Http(me_totp::authenticator) },
+    Route { handler: "me-recovery-codes", needs: NEEDS, kind: Kind::Http(me_totp::recovery_codes) },
+    Route { handler: "user-mfa-reset", needs: NEEDS, kind: Kind::Http(user_mfa_reset::router) },
+    Route { handler: "email-verify", needs: &[Table], kind: Kind::Http(email_verify::router) },
 ];

@@ -3,16 +3,22 @@
 use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::fault::Faults;
+use rookery_domain::id::UserId;
+use rookery_domain::known_device::DeviceToken;
+use rookery_domain::pending_login::{PendingToken, WAITS_FOR};
+use rookery_domain::session::Proof;
 use rookery_domain::text::{Email, Slug};
 use rookery_edge::password::Presented;
 use rookery_edge::session::Tokens;
-use rookery_edge::{Answer, Body, Context, Document, Issuer, Problem, RequestFacts};
-use rookery_store::Transaction;
+use rookery_edge::{Answer, Body, Context, Document, Issuer, Problem, RequestFacts, password as hashing};
+use rookery_store::{TenantScope, Transaction, factor, known_device, pending_login, tenant, user};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::password::{self, Proved};
+use crate::second::RecoveryCodes;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -27,11 +33,42 @@ pub struct Login {
     tenant: Slug,
     email: Email,
     password: Presented,
+    /// What an earlier login from the same device answered: whoever guesses from elsewhere does not keep it waiting.
+    #[deserr(default)]
+    device_token: Option<String>,
+}
+
+/// What whoever logs in is given.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoggedIn {
+    /// The session's tokens.
+    #[serde(flatten)]
+    tokens: Tokens,
+    /// What to send with the next login from this device, for 180 days. It proves nothing by itself.
+    #[schema(example = "rd_…")]
+    device_token: String,
+    /// Recovery codes, where an authenticator was set up by logging in. Shown here and never again.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<RecoveryCodes>,
+}
+
+/// That the password was right, and is not enough.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SecondFactorAsked {
+    /// What to send with the second factor to `POST /v1/auth/mfa`.
+    #[schema(example = "rm_…")]
+    mfa_token: String,
+    /// For how many seconds the login waits.
+    expires_in: i64,
+    /// Whether there is a second factor. Otherwise the tenant asks for one, and all that can be done is to set up an authenticator, by
+    /// `POST /v1/auth/mfa/enrol`.
+    enrolled: bool,
 }
 
 /// Log in with a password.
 ///
-/// Whether the tenant, the person or the password is not the right one is not told.
+/// Whether the tenant, the person or the password is not the right one is not told. After five wrong ones each further try waits, up to
+/// a minute; a device that somebody logged in from before is counted by itself.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -40,7 +77,8 @@ pub struct Login {
     request_body = Login,
     security(()),
     responses(
-        (status = 200, description = "Logged in.", body = Tokens),
+        (status = 200, description = "Logged in.", body = LoggedIn),
+        (status = 202, description = "The password was right; a second factor is asked for.", body = SecondFactorAsked),
         (status = 401, description = "Not so.", body = Document, content_type = "application/problem+json"),
         (status = 403, description = "The tenant is suspended.", body = Document, content_type = "application/problem+json"),
         (status = 429, description = "Too many tries.", body = Document, content_type = "application/problem+json"),
@@ -52,12 +90,44 @@ async fn log_in(
     issuer: Issuer,
     Body { value, idempotency }: Body<Login>,
 ) -> Result<Answer, Problem> {
+    let device: Option<DeviceToken> = value.device_token.as_deref().and_then(|text| text.parse().ok());
     let named = (&value.tenant, &value.email);
-    let Proved { scope, user, proof, guess } =
-        password::prove(&context, &facts.origin, named, &value.password.0).await?;
+    let Proved { scope, user, proof, guess, factors, aged } =
+        password::prove(&context, &facts.origin, named, &value.password.0, device.as_ref()).await?;
     let mut transaction = Transaction::new();
     guess.was_right(&mut transaction);
-    let tokens = context.log_in(&mut transaction, &scope, (&facts.origin, &issuer), user, proof).await?;
-    let answer = Answer::ok(&tokens)?.with_secret();
+    if aged {
+        let hash = hashing::hash(&context, &value.password.0)?;
+        factor::put(&mut transaction, &scope, user, &factors, &factors.rehashed(hash))?;
+    }
+    let tenant = tenant::find(context.table()?, &scope).await?.ok_or(Problem::Unauthenticated)?;
+    if factors.has_second() || tenant.settings.require_second_factor {
+        context.may_log_in(&scope, user).await?;
+        let token = PendingToken::new(context.random(), context.random());
+        pending_login::put(&mut transaction, &scope, &token, user, &proof)?;
+        let (mfa_token, expires_in) = (token.reveal(), WAITS_FOR.as_secs());
+        let body = SecondFactorAsked { mfa_token, expires_in, enrolled: factors.has_second() };
+        let answer = Answer::accepted(&body)?.with_secret();
+        return context.commit(&scope, idempotency.as_ref(), transaction, answer).await;
+    }
+    let from = (&facts.origin, &issuer);
+    let body = begin(&context, &mut transaction, &scope, from, (user, proof), None).await?;
+    let answer = Answer::ok(&body)?.with_secret();
     context.commit(&scope, idempotency.as_ref(), transaction, answer).await
+}
+
+/// Adds the session of somebody who proved everything that is asked to a transaction, and the device as one that is known.
+pub(crate) async fn begin(
+    context: &Context,
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    from: (&rookery_domain::event::Origin, &Issuer),
+    (user, proof): (UserId, Proof),
+    recovery_codes: Option<RecoveryCodes>,
+) -> Result<LoggedIn, Problem> {
+    let found = user::find(context.table()?, scope, user).await?.ok_or(Problem::Unauthenticated)?;
+    let device = DeviceToken::new(user, context.random());
+    known_device::remember(transaction, scope, &device, &found.user.email, context.now())?;
+    let tokens = context.log_in(transaction, scope, from, user, proof).await?;
+    Ok(LoggedIn { tokens, device_token: device.reveal(), recovery_codes })
 }

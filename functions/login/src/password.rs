@@ -2,9 +2,11 @@
 
 use rookery_domain::event::{DenialReason, Origin};
 use rookery_domain::id::UserId;
+use rookery_domain::known_device::DeviceToken;
 use rookery_domain::password::Password;
 use rookery_domain::session::{Method, Proof};
 use rookery_domain::text::{Email, Slug};
+use rookery_edge::password::Verdict;
 use rookery_edge::{Context, Guess, Problem, Secret, password};
 use rookery_store::{TenantScope, factor, tenant, user};
 
@@ -14,6 +16,9 @@ pub(crate) struct Proved {
     pub(crate) user: UserId,
     pub(crate) proof: Proof,
     pub(crate) guess: Guess,
+    pub(crate) factors: factor::Factors,
+    /// Whether the hash has another cost than is asked today.
+    pub(crate) aged: bool,
 }
 
 /// Whose password it is. Whether there is no such tenant, no such person, no password or another one, the answer is the same, and so is
@@ -23,16 +28,18 @@ pub(crate) async fn prove(
     origin: &Origin,
     (slug, email): (&Slug, &Email),
     presented: &Password,
+    device: Option<&DeviceToken>,
 ) -> Result<Proved, Problem> {
     let table = context.table()?;
-    let guess = Guess::new(Secret::Password, slug.as_str(), email, origin);
-    guess.count(context).await?;
     let scope = tenant::of_slug(table, slug).await?;
+    if let Some(scope) = &scope {
+        context.bind(scope);
+    }
+    let guess = Guess::new(Secret::Password, slug.as_str(), email, origin);
+    let guess = guess.from_device(context, scope.as_ref(), device, email).await?;
+    guess.count(context).await?;
     let found = match &scope {
-        Some(scope) => {
-            context.bind(scope);
-            user::of_email(table, scope, email).await?.map(|found| found.user.id)
-        }
+        Some(scope) => user::of_email(table, scope, email).await?.map(|found| found.user.id),
         None => None,
     };
     let factors = match scope.as_ref().zip(found) {
@@ -40,12 +47,13 @@ pub(crate) async fn prove(
         None => None,
     };
     let verdict = password::verify(presented, factors.as_ref().and_then(factor::Factors::hash));
-    match (scope, found) {
-        (Some(scope), Some(user)) if verdict.is_right() => {
+    match (scope, found, factors) {
+        (Some(scope), Some(user), Some(factors)) if verdict.is_right() => {
             let proof = Proof::by(Method::Password, context.now());
-            Ok(Proved { scope, user, proof, guess })
+            let aged = verdict == Verdict::RightButAged;
+            Ok(Proved { scope, user, proof, guess, factors, aged })
         }
-        (scope, user) => {
+        (scope, user, _) => {
             if let Some(scope) = scope {
                 context.record_failed_login(&scope, origin, user, DenialReason::WrongPassword).await?;
             }

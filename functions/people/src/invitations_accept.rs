@@ -149,6 +149,8 @@ impl Joined {
             organization: invitation.organization,
             division: invitation.division,
             email,
+            // The link was mailed there.
+            email_verified: true,
             name,
             state: UserState::Active,
             version: 1,

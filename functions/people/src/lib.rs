@@ -14,6 +14,7 @@ pub mod invitation_resend;
 pub mod invitations;
 pub mod invitations_accept;
 mod load;
+mod mails;
 mod ownership;
 mod quota;
 pub mod user;
@@ -22,7 +23,9 @@ pub mod users;
 pub mod worker;
 
 use rookery_edge::{Kind, Route};
-use rookery_store::Variable::{AuthCacheSeconds, InvitationUrl, KmsKey, MailFrom, Table, UsageQueue};
+use rookery_store::Variable::{
+    AuthCacheSeconds, EmailVerifyUrl, InvitationUrl, KmsKey, MailFrom, PasswordResetUrl, Table, UsageQueue,
+};
 
 const NEEDS: &[rookery_store::Variable] = &[Table, UsageQueue, AuthCacheSeconds];
 
@@ -47,7 +50,7 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         handler: "notification-worker",
-        needs: &[Table, MailFrom, InvitationUrl],
+        needs: &[Table, MailFrom, InvitationUrl, PasswordResetUrl, EmailVerifyUrl],
         kind: Kind::Queue(worker::work),
     },
 ];

@@ -35,6 +35,22 @@ impl Action {
     pub const API_KEY_USE: Self = Self(Cow::Borrowed("api_key.use"));
     /// Somebody accepted an invitation, and is a person of the tenant from then on.
     pub const INVITATION_ACCEPT: Self = Self(Cow::Borrowed("invitation.accept"));
+    /// Somebody asked for a link to choose another password.
+    pub const PASSWORD_FORGOT: Self = Self(Cow::Borrowed("password.forgot"));
+    /// Somebody chose another password by a link that was mailed.
+    pub const PASSWORD_RESET: Self = Self(Cow::Borrowed("password.reset"));
+    /// Somebody chose another password by the one before.
+    pub const PASSWORD_CHANGE: Self = Self(Cow::Borrowed("password.change"));
+    /// Somebody showed that a mail address is its own.
+    pub const EMAIL_VERIFY: Self = Self(Cow::Borrowed("email.verify"));
+    /// Somebody has an authenticator from now on.
+    pub const MFA_ENROL: Self = Self(Cow::Borrowed("mfa.enrol"));
+    /// Somebody removed its authenticator.
+    pub const MFA_REMOVE: Self = Self(Cow::Borrowed("mfa.remove"));
+    /// Somebody has other recovery codes from now on.
+    pub const MFA_RECOVERY_CODES: Self = Self(Cow::Borrowed("mfa.recovery_codes"));
+    /// Somebody used a second factor, or tried to.
+    pub const MFA_USE: Self = Self(Cow::Borrowed("mfa.use"));
 
     /// Somebody logged in, or tried to.
     pub const SESSION_BEGIN: Self = Self(Cow::Borrowed("session.begin"));
@@ -44,7 +60,15 @@ impl Action {
     pub const ME_UPDATE: Self = Self(Cow::Borrowed("me.update"));
 
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 10] = [
+    const WITHOUT_PERMISSION: [Self; 18] = [
+        Self::PASSWORD_FORGOT,
+        Self::PASSWORD_RESET,
+        Self::PASSWORD_CHANGE,
+        Self::EMAIL_VERIFY,
+        Self::MFA_ENROL,
+        Self::MFA_REMOVE,
+        Self::MFA_RECOVERY_CODES,
+        Self::MFA_USE,
         Self::TENANT_SIGN_UP,
         Self::TENANT_ERASE,
         Self::INVITATION_ACCEPT,
@@ -186,6 +210,10 @@ pub enum DenialReason {
     Suspended,
     /// The tenant is suspended or closed.
     TenantSuspended,
+    /// Nobody of the tenant who may act has the mail address.
+    UnknownPerson,
+    /// The code is wrong, or was used.
+    WrongCode,
     /// The right would have been handed on by somebody who does not have it for as long.
     BeyondOwnRights,
     /// There is no such person, or the password is another.

@@ -28,6 +28,7 @@ pub mod operator;
 pub mod organization;
 pub mod package;
 pub mod password;
+pub mod pending_login;
 pub mod permission;
 pub mod project;
 pub mod properties;

@@ -108,6 +108,7 @@ permissions! {
     UserImpersonate = "user.impersonate", "Act as a person who has no more rights, for an hour at the most; the person is told.";
     SessionList = "session.list", "List where a person is logged in.";
     SessionEnd = "session.end", "End a person's sessions.";
+    UserMfaReset = "user.mfa_reset", "Take a person's second factor away, with a reason; the person is told.";
     InvitationList = "invitation.list", "List invitations.";
     InvitationRead = "invitation.read", "Read an invitation.";
     InvitationCreate = "invitation.create", "Invite a person.";

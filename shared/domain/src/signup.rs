@@ -74,6 +74,7 @@ pub fn found(request: Request, ids: Ids, default: &Name, at: Timestamp) -> Found
             organization: tree.organization,
             division: None,
             email: request.email,
+            email_verified: false,
             name: request.owner_name,
             state: UserState::Active,
             version: 1,

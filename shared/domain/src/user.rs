@@ -58,6 +58,8 @@ pub struct User {
     pub division: Option<DivisionId>,
     /// Its mail address, unique within the tenant.
     pub email: Email,
+    /// Whether it has shown that the address is its own.
+    pub email_verified: bool,
     /// Its name.
     pub name: Name,
     /// Whether it may act.
@@ -80,10 +82,17 @@ impl User {
         Self { version: self.version + 1, updated_at: at, ..self.clone() }
     }
 
-    /// The person with other data.
+    /// The person with other data. Another mail address is to be verified again.
     #[must_use]
     pub fn edited(&self, email: Email, name: Name, division: Option<DivisionId>, at: Timestamp) -> Self {
-        Self { division, email, name, ..self.changed(at) }
+        let email_verified = self.email_verified && email.normalized() == self.email.normalized();
+        Self { division, email, email_verified, name, ..self.changed(at) }
+    }
+
+    /// The person that has shown that the mail address is its own.
+    #[must_use]
+    pub fn verified(&self, at: Timestamp) -> Self {
+        Self { email_verified: true, ..self.changed(at) }
     }
 
     /// The person suspended or active.
@@ -156,6 +165,7 @@ mod tests {
             organization: OrganizationId::from_uuid(Uuid::nil()),
             division: None,
             email: email.parse().unwrap(),
+            email_verified: true,
             name: name.parse().unwrap(),
             state: UserState::Active,
             version: 1,
@@ -181,6 +191,15 @@ mod tests {
             assert_eq!(search.finds(&ada).as_deref(), found, "{question}");
         }
         assert!("  ".parse::<Search>().is_err());
+    }
+
+    #[test]
+    fn another_address_is_to_be_verified_again() {
+        let ada = user("ada@example.com", "Ada");
+        let renamed = ada.edited("ADA@example.com".parse().unwrap(), ada.name.clone(), None, ada.updated_at);
+        assert!(renamed.email_verified);
+        let moved = ada.edited("ada@example.org".parse().unwrap(), ada.name.clone(), None, ada.updated_at);
+        assert!(!moved.email_verified && moved.verified(ada.updated_at).email_verified);
     }
 
     #[test]

@@ -188,6 +188,8 @@ pub struct User {
     pub division_id: Option<DivisionId>,
     /// Its mail address, unique within the tenant, whatever its case.
     pub email: Email,
+    /// Whether it has shown that the address is its own, by a link that was mailed there.
+    pub email_verified: bool,
     /// Its name.
     pub name: Name,
     /// Whether it may act.
@@ -207,6 +209,7 @@ impl From<user::User> for User {
             organization_id: user.organization,
             division_id: user.division,
             email: user.email,
+            email_verified: user.email_verified,
             name: user.name,
             state: user.state,
             version: user.version,

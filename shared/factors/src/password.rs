@@ -30,9 +30,8 @@ pub fn check(password: &Password, shortest: PasswordLength, about: About<'_>) ->
         return Err(shortest.fault());
     }
     let known = known(about);
-    let folded = fold(text);
-    if known.iter().any(|known| fold(known) == folded) {
-        return Err(ParseError::new("is the mail address or a name"));
+    if is_made_of(text, &known) {
+        return Err(ParseError::new("is made of the mail address or of names"));
     }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     if zxcvbn(text, &known).score() < Score::Three {
@@ -56,8 +55,17 @@ fn known(about: About<'_>) -> Vec<String> {
     parts.chain(joined).filter(|part: &String| part.chars().count() > 2).collect()
 }
 
+/// Whether little is left of a password without what strangers know, whatever stands between.
+fn is_made_of(text: &str, known: &[String]) -> bool {
+    let whole = fold(text);
+    let mut parts: Vec<String> = known.iter().map(|part| fold(part)).filter(|part| part.len() > 2).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    let rest = parts.iter().fold(whole.clone(), |rest, part| rest.replace(part.as_str(), ""));
+    rest.len() < whole.len() && rest.chars().count() < 4
+}
+
 fn fold(text: &str) -> String {
-    text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect()
+    text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// Hashing failed, which it does for want of memory only.
@@ -194,6 +202,7 @@ mod tests {
             "Flying Circus",
             "flying-circus",
             "flyingcircus1",
+            "flying-circus-flying-circus",
             "ＦＬＹＩＮＧ ＣＩＲＣＵＳ",
         ] {
             assert!(judged(known).is_err(), "{known:?} was accepted");

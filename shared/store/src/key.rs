@@ -96,6 +96,11 @@ impl TenantScope {
         Self(claims.tenant)
     }
 
+    /// The scope of the tenant that somebody logs in to whose password was right.
+    pub(crate) const fn of_pending(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// The scope of the tenant whose entry in the directory somebody read who operates the platform.
     pub(crate) const fn of_account(account: &Account) -> Self {
         Self(account.id)

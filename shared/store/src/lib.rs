@@ -36,6 +36,7 @@ pub mod object;
 pub mod operator;
 pub mod organization;
 pub mod package;
+pub mod pending_login;
 pub mod project;
 pub mod queue;
 pub mod quota;

@@ -57,6 +57,10 @@ variables! {
     MailFrom = "MAIL_FROM";
     /// Where the links of invitations lead.
     InvitationUrl = "INVITATION_URL";
+    /// Where the links lead that are mailed to those who forgot their password.
+    PasswordResetUrl = "PASSWORD_RESET_URL";
+    /// Where the links lead that are mailed to verify an address.
+    EmailVerifyUrl = "EMAIL_VERIFY_URL";
     /// For how many seconds a device function may answer from memory.
     ServingCacheSeconds = "SERVING_CACHE_SECONDS";
     /// For how many seconds an authenticated key may be taken from memory.

@@ -44,12 +44,6 @@ impl Record for SlugRecord {
     const KIND: &'static str = "slug";
 }
 
-/// The tenant of a slug, for logging in.
-pub async fn of_slug(table: &Table, slug: &Slug) -> Result<Option<TenantScope>, StoreError> {
-    let found: Option<SlugRecord> = table.get(&Partition::directory("slug", slug).only()).await?;
-    Ok(found.map(|record| TenantScope::of_slug(record.tenant)))
-}
-
 fn tenant_key(scope: &TenantScope) -> Key {
     scope.partition(&["tenant"]).item(scope.tenant())
 }
@@ -134,6 +128,13 @@ pub fn replace(
         account::rename(transaction, scope, &after.name);
     }
     transaction.replace(&tenant_key(scope), &TenantRecord::from(after), before.version)
+}
+
+/// The scope of the tenant that somebody names by its slug, for whoever logs in to it or asks for a mail: it says nothing of the tenant
+/// to them before they have proved who they are.
+pub async fn of_slug(table: &Table, slug: &Slug) -> Result<Option<TenantScope>, StoreError> {
+    let record: Option<SlugRecord> = table.get(&Partition::directory("slug", slug).only()).await?;
+    Ok(record.map(|record| TenantScope::of_slug(record.tenant)))
 }
 
 /// Reads the caller's tenant.

@@ -1,0 +1,171 @@
+//! `POST /v1/auth/mfa` and `/v1/auth/mfa/enrol`: the second half of a login.
+
+use axum::extract::State;
+use deserr::Deserr;
+use rookery_domain::event::{Action, DenialReason, Resource};
+use rookery_domain::fault::Faults;
+use rookery_domain::pending_login::PendingToken;
+use rookery_domain::session::Method;
+use rookery_edge::{Answer, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
+use rookery_store::factor::Factors;
+use rookery_store::pending_login::{self, Pending};
+use rookery_store::{Transaction, factor};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::login::LoggedIn;
+use crate::second::{self, Offer, Shown};
+use crate::{login, person};
+
+/// The route that ends a login.
+pub fn ending() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(show))
+}
+
+/// The route that offers an authenticator.
+pub fn enrolling() -> OpenApiRouter<Context> {
+    OpenApiRouter::new().routes(routes!(enrol))
+}
+
+/// A second factor: a code, or a recovery code.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub struct SecondFactor {
+    /// What logging in answered.
+    mfa_token: String,
+    /// The code that the authenticator shows.
+    #[deserr(default)]
+    code: Option<String>,
+    /// One of the recovery codes.
+    #[deserr(default)]
+    recovery_code: Option<String>,
+}
+
+/// Which login.
+#[derive(Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields)]
+pub struct Enrolment {
+    /// What logging in answered.
+    mfa_token: String,
+}
+
+/// The login that somebody holds a token of.
+async fn pending(context: &Context, text: &str) -> Result<(PendingToken, Pending), Problem> {
+    let token: PendingToken = text.parse().map_err(|_| Problem::Unauthenticated)?;
+    let known = pending_login::find(context.table()?, &token, context.now()).await?;
+    let known = known.ok_or(Problem::Unauthenticated)?;
+    context.bind(&known.scope);
+    Ok((token, known))
+}
+
+/// Show a second factor, and so end logging in. A code is good once; so is a recovery code.
+///
+/// Where the login had to set up an authenticator, its first code confirms it, and the answer has recovery codes. After five wrong codes
+/// each further one waits.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/mfa",
+    operation_id = "show_second_factor",
+    tag = "login",
+    request_body = SecondFactor,
+    security(()),
+    responses(
+        (status = 200, description = "Logged in.", body = LoggedIn),
+        (status = 401, description = "There is no such login, or it waited too long.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The code is wrong, or was used.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong codes.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn show(
+    State(context): State<Context>,
+    facts: RequestFacts,
+    issuer: Issuer,
+    Json(value): Json<SecondFactor>,
+) -> Result<Answer, Problem> {
+    let (pointer, shown) = match (&value.code, &value.recovery_code) {
+        (Some(code), None) => ("/code", Shown::Code(code)),
+        (None, Some(code)) => ("/recovery_code", Shown::Recovery(code)),
+        _ => return Err(Problem::invalid("", "has not one of code and recovery_code")),
+    };
+    let (token, pending) = pending(&context, &value.mfa_token).await?;
+    let guess = Guess::at_code(pending.user);
+    guess.count(&context).await?;
+    deciding(|| async {
+        let Pending { scope, user, proof } = pending.clone();
+        let before = factor::find(context.table()?, &scope, user).await?;
+        let mut transaction = Transaction::new();
+        let Some((after, method, codes)) = looked_at(&context, &pending, &before, shown).await? else {
+            let (resource, action) = (Resource::new("user", user), Action::MFA_USE);
+            let reason = DenialReason::WrongCode;
+            let event = person::denied(&context, &scope, resource, action, &facts.origin, reason);
+            transaction.event(&scope, &event)?;
+            context.table()?.commit(&transaction).await?;
+            return Err(Problem::invalid(pointer, "is wrong, or was used"));
+        };
+        factor::put(&mut transaction, &scope, user, &before, &after)?;
+        pending_login::spend(&mut transaction, &token);
+        guess.was_right(&mut transaction);
+        if codes.is_some() {
+            let action = (Action::MFA_ENROL, 0);
+            let event = person::event(&context, &scope, user, action, &facts.origin, Vec::new());
+            transaction.event(&scope, &event)?;
+        }
+        let proof = proof.and(method, context.now());
+        let from = (&facts.origin, &issuer);
+        let body = login::begin(&context, &mut transaction, &scope, from, (user, proof), codes).await?;
+        context.commit(&scope, None, transaction, Answer::ok(&body)?.with_secret()).await
+    })
+    .await
+}
+
+type LookedAt = (Factors, Method, Option<second::RecoveryCodes>);
+
+/// What the person logs in with from now on; `None` if the code was not the right one.
+async fn looked_at(
+    context: &Context,
+    pending: &Pending,
+    before: &Factors,
+    shown: Shown<'_>,
+) -> Result<Option<LookedAt>, Problem> {
+    let Pending { scope, user, .. } = pending;
+    if let (Shown::Code(code), false) = (shown, before.has_second()) {
+        let confirmed = second::confirmed(context, scope, *user, before, code).await?;
+        return Ok(confirmed.map(|(after, codes)| (after, Method::Otp, Some(codes))));
+    }
+    let used = second::used(context, scope, *user, before, shown).await?;
+    Ok(used.map(|(after, method)| (after, method, None)))
+}
+
+/// Set up an authenticator while logging in, where the tenant asks for a second factor and the person has none. Its first code goes to
+/// `POST /v1/auth/mfa`.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/mfa/enrol",
+    operation_id = "enrol_at_login",
+    tag = "login",
+    request_body = Enrolment,
+    security(()),
+    responses(
+        (status = 200, description = "The authenticator. It counts once its first code was shown.", body = Offer),
+        (status = 401, description = "There is no such login, or it waited too long.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The person has an authenticator.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn enrol(State(context): State<Context>, Json(value): Json<Enrolment>) -> Result<Answer, Problem> {
+    let (_, Pending { scope, user, .. }) = pending(&context, &value.mfa_token).await?;
+    deciding(|| async {
+        let found = person::active(&context, &scope, user).await?.ok_or(Problem::Unauthenticated)?;
+        let before = factor::find(context.table()?, &scope, user).await?;
+        if before.has_second() {
+            return Err(Problem::conflict(
+                "already-enrolled",
+                "the person has an authenticator; show its code",
+            ));
+        }
+        let mut transaction = Transaction::new();
+        let offer = second::offer(&context, &mut transaction, &scope, &found, &before).await?;
+        context.commit(&scope, None, transaction, Answer::ok(&offer)?.with_secret()).await
+    })
+    .await
+}

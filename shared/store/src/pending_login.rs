@@ -1,0 +1,84 @@
+//! Logins that lack a second factor still, at `directory#pending-login#…`.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use rookery_domain::hash::Sha256;
+use rookery_domain::id::{TenantId, UserId};
+use rookery_domain::pending_login::{PendingToken, WAITS_FOR};
+use rookery_domain::session::Method;
+use rookery_domain::session::Proof;
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PendingRecord {
+    tenant: TenantId,
+    user: UserId,
+    digest: Sha256,
+    methods: Vec<Method>,
+    proved_at: Timestamp,
+    ttl: i64,
+}
+
+impl Record for PendingRecord {
+    const KIND: &'static str = "pending_login";
+}
+
+/// A login that waits, of somebody who holds its token.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// The scope of its tenant.
+    pub scope: TenantScope,
+    /// Who logs in.
+    pub user: UserId,
+    /// What was proved.
+    pub proof: Proof,
+}
+
+fn key(token: &PendingToken) -> Key {
+    Partition::directory("pending-login", token.id).only()
+}
+
+/// Adds a login that waits to a transaction.
+pub fn put(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    token: &PendingToken,
+    user: UserId,
+    proof: &Proof,
+) -> Result<(), StoreError> {
+    let record = PendingRecord {
+        tenant: scope.tenant(),
+        user,
+        digest: token.digest(),
+        methods: proof.methods.clone(),
+        proved_at: proof.at,
+        ttl: (proof.at + WAITS_FOR).as_second(),
+    };
+    transaction.create(&key(token), &record, Refusal::Taken("id"))
+}
+
+/// The login that somebody holds a token of, while it waits. Secrets are compared in constant time.
+pub async fn find(
+    table: &Table,
+    token: &PendingToken,
+    now: Timestamp,
+) -> Result<Option<Pending>, StoreError> {
+    let known: Option<PendingRecord> = table.get(&key(token)).await?;
+    let expected = known.as_ref().map_or(Sha256::from_bytes([0; 32]), |known| known.digest);
+    let equal = verify_slices_are_equal(token.digest().as_bytes(), expected.as_bytes()).is_ok();
+    let known = known.filter(|known| equal && now.as_second() < known.ttl);
+    Ok(known.map(|known| Pending {
+        scope: TenantScope::of_pending(known.tenant),
+        user: known.user,
+        proof: Proof { methods: known.methods, at: known.proved_at, second_factor_at: None },
+    }))
+}
+
+/// Adds to a transaction that a login waits no more: refused if it came to its end meanwhile.
+pub fn spend(transaction: &mut Transaction, token: &PendingToken) {
+    let values = [(":digest", AttributeValue::S(token.digest().to_string()))];
+    transaction.delete_if(&key(token), "digest = :digest", values, Refusal::Gone("login"));
+}
