@@ -46,9 +46,8 @@ pub(crate) async fn offer(
 ) -> Result<Offer, Problem> {
     let user = found.user.id;
     let secret: [u8; totp::SECRET_LENGTH] = context.random();
-    let sealer = context.sealer();
-    let sealed =
-        sealer.seal_within(transaction, scope, Purpose::Authenticators, &place(user), &secret).await?;
+    let (purpose, place) = (Purpose::Authenticators, place(user));
+    let sealed = context.sealer().seal_within(transaction, scope, purpose, &place, &secret).await?;
     let after = before.offering(sealed, context.now());
     let confirm_until = after.offered.as_ref().map_or(context.now(), |offered| offered.until);
     factor::put(transaction, scope, user, before, &after)?;
