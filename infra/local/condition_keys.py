@@ -1,5 +1,6 @@
 """Teaches MiniStack what the functions' roles rest on and it does not know: the condition keys `dynamodb:LeadingKeys` and
-`kms:EncryptionContext`, variables in the values of conditions, and the ARN of the role behind a session.
+`kms:EncryptionContext`, variables in the values of conditions, the ARN of the role behind a session,
+and the identity that a mail comes from as the resource of `ses:SendEmail`.
 
 With them a role is held to its partitions of the table, its purposes of the key, and the one tenant that it acts for here
 as it is on AWS, so that a function which reaches further fails in a test and not in production.
@@ -77,6 +78,11 @@ def filled(expected, value_of):
     return result
 
 
+def identity(data):
+    """The domain that a mail comes from."""
+    return (data.get("FromEmailAddress") or "").rpartition("@")[2]
+
+
 def install():
     """Replaces what MiniStack asks for the condition keys of a request. Call it before the server starts."""
     from ministack.core import iam_actions, iam_evaluator
@@ -84,6 +90,7 @@ def install():
     table_context = iam_actions.dynamodb_service_context
     transaction_checks = iam_actions.dynamodb_transaction_checks
     tag_context = iam_actions.request_tag_context
+    mail_resource = iam_actions._ses_v2_resource_arn
     enforce = iam_evaluator.enforce
     conditions_met = iam_evaluator._conditions_met
     resolve = iam_evaluator._resolve_condition_key
@@ -115,6 +122,11 @@ def install():
             given = parsed(body).get("EncryptionContext") or {}
             context = {**context, **{f"kms:EncryptionContext:{name}": value for name, value in given.items()}}
         return context
+
+    def ses_v2_resource_arn(method, path, body, region, account_id):
+        if path.rstrip("/") == "/v2/email/outbound-emails":
+            return f"arn:aws:ses:{region}:{account_id}:identity/{identity(parsed(body))}"
+        return mail_resource(method, path, body, region, account_id)
 
     def enforce_with_item(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
         if isinstance(resource_arn, ItemArn) and resource_arn.leading_keys:
@@ -152,4 +164,5 @@ def install():
     iam_actions.dynamodb_service_context = dynamodb_service_context
     iam_actions.dynamodb_transaction_checks = dynamodb_transaction_checks
     iam_actions.request_tag_context = request_tag_context
+    iam_actions._ses_v2_resource_arn = ses_v2_resource_arn
     iam_evaluator.enforce = enforce_with_item

@@ -1,6 +1,6 @@
 //! The deployed stack, as its users meet it: over HTTP at its base URL, and over the AWS API as its operator.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 static TENANTS: AtomicU64 = AtomicU64::new(1);
 
+/// Where the stack is described that is meant.
+pub fn described() -> PathBuf {
+    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/local/stack.json"));
+    std::env::var_os("ROOKERY_STACK").map_or_else(default, PathBuf::from)
+}
+
 /// The deployed stack.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -26,8 +32,7 @@ pub struct Stack {
 impl Stack {
     /// The stack that `ROOKERY_STACK` describes, or else the one that `cargo xtask dev` keeps up.
     pub fn connect() -> Self {
-        let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/local/stack.json"));
-        let path = std::env::var_os("ROOKERY_STACK").map_or_else(default, PathBuf::from);
+        let path = described();
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
             panic!("no stack is described at {} ({error}); start one with `cargo xtask dev`", path.display())
         });
@@ -112,6 +117,37 @@ impl Stack {
     /// Posts a body to a path.
     pub async fn post(&self, actor: &Actor, path: &str, body: Value) -> Reply {
         self.call_with(actor, Method::POST, path, Some(&body), &[]).await
+    }
+
+    /// The texts of the mails to an address, as the local cloud keeps what SES was handed.
+    pub async fn mails(&self, to: &str) -> Vec<String> {
+        let url = format!("{}/_ministack/ses/messages", self.text("/endpoint_url"));
+        let sent = self.client.get(url).send().await.expect("the local cloud answers");
+        let sent: Value = sent.json().await.expect("JSON");
+        let all = sent["messages"].as_object().into_iter().flatten();
+        all.flat_map(|(_, mails)| mails.as_array().into_iter().flatten())
+            .filter(|mail| mail["To"].as_array().is_some_and(|all| all.contains(&json!(to))))
+            .filter_map(|mail| mail["BodyText"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Runs a command of `cargo xtask` against this stack, or one that is described elsewhere. Answers whether it succeeded, and
+    /// what it said.
+    pub fn xtask(&self, words: &[&str], description: Option<&Path>) -> (bool, String) {
+        // Beside the test's own binary, in the folder above: what the test run has built.
+        let own = std::env::current_exe().expect("a path");
+        let xtask = own.ancestors().nth(2).expect("the folder of binaries").join("xtask");
+        let file = description.map_or_else(described, Path::to_path_buf);
+        let output = std::process::Command::new(xtask)
+            .arg(words[0])
+            .arg("--stack")
+            .arg(file)
+            .args(&words[1..])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .output()
+            .expect("the command starts");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.success(), said.concat())
     }
 
     /// Founds a tenant that no other test has, and answers its owner.

@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use http::Method;
 use rookery_domain::hash::Sha256;
+use rookery_tests::line::Line;
 use rookery_tests::released_app::ReleasedApp;
 use rookery_tests::world::{Actor, Reply, World};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 const SHARED: &str = "public, max-age=5";
 const OWN: &str = "private, no-store";
@@ -200,51 +198,9 @@ async fn reports_are_read_with_every_fault() {
     assert!(reply.headers.contains_key("retry-after") && caching(&reply) == "no-store");
 }
 
-/// A way to DynamoDB that counts the bytes that go there, and can be cut.
-#[derive(Debug, Default)]
-struct Line {
-    sent: AtomicUsize,
-    cut: AtomicBool,
-}
-
-impl Line {
-    async fn to(target: String) -> (String, Arc<Self>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let line = Arc::new(Self::default());
-        let kept = Arc::clone(&line);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (line, target) = (Arc::clone(&line), target.clone());
-                tokio::spawn(async move { line.pass_on(client, target).await });
-            }
-        });
-        (address, kept)
-    }
-
-    async fn pass_on(&self, client: TcpStream, target: String) {
-        let Ok(server) = TcpStream::connect(target).await else { return };
-        let (mut from_client, mut to_client) = client.into_split();
-        let (mut from_server, mut to_server) = server.into_split();
-        let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
-            self.sent.fetch_add(read, Ordering::SeqCst);
-            if self.cut.load(Ordering::SeqCst) || to_server.write_all(&buffer[..read]).await.is_err() {
-                break;
-            }
-        }
-        back.abort();
-    }
-}
-
 #[tokio::test]
 async fn a_warm_device_function_makes_no_call_to_aws() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = listener.local_addr().unwrap().to_string();
-    let memory = dynoxide::Database::memory().unwrap();
-    tokio::spawn(dynoxide::server::serve_on(listener, memory));
-    let (endpoint, line) = Line::to(target).await;
+    let (endpoint, line) = Line::to_a_database().await;
     let world = World::over(&endpoint, &[]).await;
     let owner = world.sign_up().await;
     let hello = ReleasedApp::new(&world, &owner, "Hello").await;

@@ -1,7 +1,7 @@
 //! The tree, rights, workspaces and operators on the deployed stack, where roles are enforced.
 
 use http::Method;
-use rookery_tests::stack::{Stack, eventually};
+use rookery_tests::stack::{Stack, described, eventually};
 use rookery_tests::world::Actor;
 use serde_json::json;
 
@@ -84,11 +84,7 @@ async fn a_service_key_does_what_a_role_of_the_tenant_gives_it_and_no_more() {
 async fn an_operator_suspends_a_tenant_and_lets_it_go_on() {
     let stack = Stack::connect();
     let owner = stack.sign_up().await;
-    let path = std::env::var_os("ROOKERY_STACK").map_or_else(
-        || concat!(env!("CARGO_MANIFEST_DIR"), "/../target/local/stack.json").into(),
-        std::path::PathBuf::from,
-    );
-    let operated = rookery_operations::Stack::read(&path).expect("the stack is described");
+    let operated = rookery_operations::Stack::read(&described()).expect("the stack is described");
     let name = "Olga".parse().expect("a name");
     let (_, token) = rookery_operations::create_operator(&operated, name).await.expect("an operator");
     let operator = Actor { token: Some(token.reveal()), tenant: String::new() };

@@ -47,6 +47,68 @@ async fn somebody_is_invited_and_comes_once() {
 }
 
 #[tokio::test]
+async fn an_invitation_gives_no_more_than_its_sender_could_give_at_the_end() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let organization = world.home(&owner).await;
+    let group = world.group(&owner, &organization, "Pilots", None).await;
+    let admin = json!({"role": "admin", "node": organization});
+    let lou = world.person_with(&owner, "lou@example.com", admin.clone()).await;
+    let leaving = world.person_with(&owner, "leaving@example.com", admin).await;
+    let invite = async |sender: &Actor, email: &str| {
+        let body = json!({"email": email, "groups": [group], "role": "developer", "node": organization});
+        world.post(sender, "/v1/invitations", body).await.expect(201).text("/id")
+    };
+    let void = async |id: &str| {
+        let reply = world.accept(&world.link(&owner, id).await).await.expect(409);
+        assert_eq!(reply.problem(), "invitation-void");
+    };
+    let invited = invite(&lou.actor, "second@example.com").await;
+    let other = invite(&leaving.actor, "third@example.com").await;
+
+    // The group came to more than those who invited have.
+    world.give(&owner, &group, "owner", &owner.tenant).await;
+    void(&invited).await;
+    let bindings = world.get(&owner, &format!("/v1/bindings?subject={}", lou.id)).await.expect(200);
+    let own = bindings.text("/items/0/id");
+    // Whoever sends it again answers for it. Then the sender may still send it, and the link is good.
+    world.post(&owner, &format!("/v1/invitations/{invited}/resend"), json!({})).await.expect(200);
+    world.delete(&owner, &format!("/v1/bindings/{own}")).await.expect(204);
+    world.accept(&world.link(&owner, &invited).await).await.expect(201);
+
+    // Nobody invites from the grave, nor while suspended.
+    let path = format!("/v1/users/{}", leaving.id);
+    let plain = world.post(&leaving.actor, "/v1/invitations", json!({"email": "fourth@example.com"})).await;
+    let plain = plain.expect(201).text("/id");
+    world.post(&owner, &format!("{path}/suspend"), json!({})).await.expect(200);
+    void(&plain).await;
+    world.post(&owner, &format!("{path}/resume"), json!({})).await.expect(200);
+    void(&other).await;
+    world.delete(&owner, &path).await.expect(204);
+    void(&plain).await;
+}
+
+#[tokio::test]
+async fn a_service_key_that_was_revoked_invites_nobody() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let organization = world.home(&owner).await;
+    let body = json!({"name": "ci", "scopes": ["*"], "owner_id": organization});
+    let key = world.post(&owner, "/v1/api-keys", body).await.expect(201);
+    let ci = Actor { token: Some(key.text("/secret")), tenant: owner.tenant.clone() };
+    let id = key.text("/id");
+    world.give(&owner, &id, "admin", &organization).await;
+    let invite = async |email: &str| {
+        world.post(&ci, "/v1/invitations", json!({"email": email})).await.expect(201).text("/id")
+    };
+    let (first, second) = (invite("one@example.com").await, invite("two@example.com").await);
+    world.accept(&world.link(&owner, &first).await).await.expect(201);
+    world.delete(&owner, &format!("/v1/api-keys/{id}")).await.expect(204);
+    let reply = world.accept(&world.link(&owner, &second).await).await.expect(409);
+    assert_eq!(reply.problem(), "invitation-void");
+}
+
+#[tokio::test]
 async fn two_who_accept_at_once_are_one() {
     let world = World::new().await;
     let owner = world.sign_up().await;

@@ -1,5 +1,10 @@
 //! The catalogue, roles, bindings, and questions about them.
 
+use std::sync::atomic::Ordering;
+
+use rookery_domain::binding::Subject;
+use rookery_store::access;
+use rookery_tests::line::Line;
 use rookery_tests::world::{Actor, World};
 use serde_json::{Value, json};
 
@@ -348,15 +353,69 @@ async fn a_key_is_asked_about_with_its_scopes() {
 }
 
 #[tokio::test]
-async fn a_binding_on_a_place_that_is_gone_can_be_taken_away() {
+async fn a_warm_request_reads_nothing_to_be_authorized() {
+    let (endpoint, line) = Line::to_a_database().await;
+    let world = World::over(&endpoint, &[]).await;
+    let owner = world.sign_up().await;
+    let app = world.seed_app(&owner, "Hello").await;
+    let (person, actor) = world.seed_person(&owner).await;
+    let group = world.seed_group(&owner, None, &[person]).await;
+    bind(&world, &owner, group, "viewer", app.ancestors.organization).await;
+    // What each reads for its own answer: a list that is written down in the code, a record, two records at once.
+    for (path, own) in
+        [("/v1/permissions".to_owned(), 0), (format!("/v1/apps/{}", app.id), 1), ("/v1/whoami".to_owned(), 1)]
+    {
+        let mut counts = [0; 3];
+        for count in &mut counts {
+            let before = line.requests.load(Ordering::SeqCst);
+            world.get(&actor, &path).await.expect(200);
+            *count = line.requests.load(Ordering::SeqCst) - before;
+        }
+        assert_eq!(counts[1..], [own, own], "GET {path}");
+        assert!(counts[0] >= own, "GET {path}");
+    }
+    // Cold, it reads the credential, the rights and the tree.
+    world.wait(SETTLED);
+    let before = line.requests.load(Ordering::SeqCst);
+    world.get(&actor, "/v1/permissions").await.expect(200);
+    assert!(line.requests.load(Ordering::SeqCst) >= before + 3);
+}
+
+#[tokio::test]
+async fn what_was_given_on_a_place_goes_with_it() {
     let world = World::new().await;
     let owner = world.sign_up().await;
+    let tree = world.tree(&owner).await;
     let (person, _) = world.seed_person(&owner).await;
-    let made = world.post(&owner, "/v1/organizations", json!({"name": "Nest"})).await.expect(201).text("/id");
-    let binding = bind(&world, &owner, person, "viewer", &made).await;
-    world.delete(&owner, &format!("/v1/organizations/{made}")).await.expect(204);
-    world.wait(SETTLED);
-    let list = world.get(&owner, &format!("/v1/bindings?subject={person}")).await.expect(200);
-    assert_eq!(list.text("/items/0/id"), binding);
-    world.delete(&owner, &format!("/v1/bindings/{binding}")).await.expect(204);
+    let pilot = make_role(&world, &owner, "Pilot", &["release.ramp"]).await;
+    let divisions = format!("/v1/organizations/{}/divisions", tree.organization);
+    let projects = format!("/v1/workspaces/{}/projects", tree.workspace);
+    let app = world.seed_app(&owner, "Hello").await;
+    let made = async |path: &str, body: Value| world.post(&owner, path, body).await.expect(201).text("/id");
+    let places = [
+        ("organizations", made("/v1/organizations", json!({"name": "Nest"})).await),
+        ("divisions", made(&divisions, json!({"name": "North", "code": "N"})).await),
+        ("projects", made(&projects, json!({"name": "Firmware"})).await),
+        ("apps", app.id.to_string()),
+    ];
+    for (kind, id) in &places {
+        let viewer = bind(&world, &owner, person, "viewer", id).await;
+        let piloting = bind(&world, &owner, person, &pilot, id).await;
+        world.delete(&owner, &format!("/v1/{kind}/{id}")).await.expect(204);
+        world.wait(SETTLED);
+        let list = world.get(&owner, &format!("/v1/bindings?subject={person}")).await.expect(200);
+        assert_eq!(list.body["items"], json!([]), "{kind}");
+        for binding in [viewer, piloting] {
+            world.get(&owner, &format!("/v1/bindings/{binding}")).await.expect(404);
+            let told = world.events(&owner).await.into_iter().filter(|event| {
+                event["action"] == "binding.delete" && event["resource"]["id"] == json!(binding)
+            });
+            assert_eq!(told.count(), 1, "{kind}");
+        }
+    }
+    let scope = world.scope(&owner);
+    let given = access::find(world.table(), &scope, Subject::User(person)).await.unwrap().unwrap();
+    assert!(given.grants.is_empty());
+    // Nobody has the role any more.
+    world.delete(&owner, &format!("/v1/roles/{pilot}")).await.expect(204);
 }

@@ -5,15 +5,17 @@ use std::sync::LazyLock;
 
 use rookery_tests::template::access::{
     devices_reach_only_what_is_served, every_function_has_a_role_of_its_own, no_action_is_a_wildcard,
-    no_resource_is_a_wildcard, nobody_scans, the_table_is_open_by_partition_only, variables_and_rights_match,
+    no_resource_is_a_wildcard, nobody_deletes_what_proves_the_log, nobody_scans,
+    the_table_is_open_by_partition_only, variables_and_rights_match,
     whoever_acts_for_a_tenant_has_a_session_for_it,
 };
 use rookery_tests::template::operation::{
-    an_asynchronous_function_has_a_dead_letter_path, every_binary_exists,
-    every_function_and_dead_letter_queue_has_an_alarm, every_function_has_a_sample_event,
-    every_function_is_logged_and_traced, every_handler_is_unique, every_path_is_one_event_for_all_methods,
-    every_timeout_fits_what_waits_for_it, the_code_has_the_same_functions,
-    the_openapi_document_has_the_same_paths, the_stack_is_within_its_budget, what_must_never_be_lost_is_kept,
+    a_mail_survives_the_death_of_its_worker, an_asynchronous_function_has_a_dead_letter_path,
+    every_binary_exists, every_function_and_dead_letter_queue_has_an_alarm,
+    every_function_has_a_sample_event, every_function_is_logged_and_traced, every_handler_is_unique,
+    every_path_is_one_event_for_all_methods, every_timeout_fits_what_waits_for_it,
+    the_code_has_the_same_functions, the_openapi_document_has_the_same_paths, the_stack_is_within_its_budget,
+    what_must_never_be_lost_is_kept,
 };
 use rookery_tests::template::{Faults, Stack, parse, repository};
 use rookery_tests::world::all_routes;
@@ -299,6 +301,34 @@ fn timeouts() {
     for function in ["PackagesFunction", "AuditWorkerFunction"] {
         notices(rule, function, |stack| {
             set(&mut stack.root, &format!("/Resources/{function}/Properties/Timeout"), json!(60));
+        });
+    }
+}
+
+#[test]
+fn mails() {
+    let rule = a_mail_survives_the_death_of_its_worker;
+    holds(rule);
+    let worker = "NotificationWorkerFunction";
+    let spoiled = [
+        (format!("/Resources/{worker}/Properties/Timeout"), 30),
+        ("/Parameters/QueueVisibilitySeconds/MinValue".into(), 5),
+    ];
+    for (pointer, value) in spoiled {
+        notices(rule, worker, |stack| set(&mut stack.root, &pointer, json!(value)));
+    }
+}
+
+#[test]
+fn proofs() {
+    let rule = nobody_deletes_what_proves_the_log;
+    holds(rule);
+    let eraser = "/Resources/TenantEraserRole/Properties/Policies/0/PolicyDocument/Statement";
+    for keys in [json!(["ten_*"]), json!(["ten_*#audit*"]), json!(["ten_*#node"])] {
+        notices(rule, "TenantEraserFunction", |stack| {
+            let all = stack.root.pointer_mut(eraser).and_then(Value::as_array_mut).expect("statements");
+            let erase = all.iter_mut().find(|statement| statement["Sid"] == "Erase").expect("Erase");
+            set(erase, "/Condition/Fn::If/1/ForAllValues:StringLike/dynamodb:LeadingKeys", keys);
         });
     }
 }

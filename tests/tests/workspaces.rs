@@ -2,184 +2,13 @@
 
 use http::Method;
 use rookery_domain::binding::Subject;
-use rookery_domain::group::{Group, Member};
-use rookery_domain::id::{GroupId, OrganizationId, WorkspaceId};
-use rookery_domain::quota::{Holder, Quota};
+use rookery_domain::group::Member;
+use rookery_domain::id::GroupId;
 use rookery_domain::workspace::Step;
-use rookery_edge::{Kind, SqsBatchResponse};
-use rookery_store::history::{EventRecord, key_of};
-use rookery_store::{Slice, Transaction, access, group, node, quota};
-use rookery_tests::unreliable::{Mood, Shut, Unreliable};
-use rookery_tests::world::{Actor, Reply, World, all_routes};
+use rookery_store::{Transaction, access, group, node};
+use rookery_tests::unreliable::{Mood, Shut};
+use rookery_tests::workspaces::Story;
 use serde_json::{Value, json};
-
-/// A platform, somebody who owns a tenant of it, and that tenant's organization.
-struct Story {
-    cloud: Unreliable,
-    world: World,
-    owner: Actor,
-    organization: String,
-}
-
-impl Story {
-    async fn new() -> Self {
-        let cloud = Unreliable::new().await;
-        let world = World::over(&cloud.url, &[]).await;
-        let owner = world.sign_up().await;
-        let organization = world.get(&owner, "/v1/organizations").await.expect(200).text("/items/0/id");
-        Self { cloud, world, owner, organization }
-    }
-
-    async fn create(&self, name: &str) -> String {
-        let path = format!("/v1/organizations/{}/workspaces", self.organization);
-        self.world.post(&self.owner, &path, json!({"name": name})).await.expect(202).text("/id")
-    }
-
-    async fn read(&self, id: &str) -> Reply {
-        self.world.get(&self.owner, &format!("/v1/workspaces/{id}")).await
-    }
-
-    async fn state(&self, id: &str) -> String {
-        self.read(id).await.expect(200).text("/state")
-    }
-
-    async fn ask(&self, id: &str, verb: &str) -> Reply {
-        let path = format!("/v1/workspaces/{id}");
-        match verb {
-            "delete" => self.world.delete(&self.owner, &path).await,
-            "rename" => {
-                let name = format!("Renamed {}", self.world.context().now());
-                self.world.patch(&self.owner, &path, json!({"name": name})).await
-            }
-            _ => self.world.post(&self.owner, &format!("{path}/{verb}"), json!({})).await,
-        }
-    }
-
-    /// The event of a version of something, if it happened.
-    async fn event(&self, of: &str, version: u64) -> Option<Value> {
-        let key = key_of(&self.world.scope(&self.owner), of, version);
-        let record: Option<EventRecord> = self.world.table().get(&key).await.expect("a read");
-        record.map(|record| serde_json::from_str(&record.detail).expect("an event"))
-    }
-
-    /// The actions of what happened to something.
-    async fn actions(&self, of: &str) -> Vec<String> {
-        let mut actions = Vec::new();
-        for version in 1..60 {
-            if let Some(event) = self.event(of, version).await {
-                actions.push(event["action"].as_str().expect("an action").to_owned());
-            }
-        }
-        actions
-    }
-
-    /// What the bus delivers of an event of a workspace.
-    async fn message(&self, id: &str, version: u64) -> String {
-        let detail = self.event(id, version).await.expect("an event");
-        json!({"source": "rookery", "detail-type": detail["action"], "detail": detail}).to_string()
-    }
-
-    /// Hands messages to the worker, for the so-and-so-many-eth time, and answers which of them it reports as failed.
-    async fn deliver(&self, attempt: u32, bodies: &[String]) -> Vec<String> {
-        let route = all_routes().into_iter().find(|route| route.handler == "workspace-worker");
-        let Kind::Queue(work) = route.expect("a worker").kind else { panic!("it works through no queue") };
-        let attributes = json!({"ApproximateReceiveCount": attempt.to_string()});
-        let record = |(at, body): (usize, &String)| json!({"messageId": at.to_string(), "body": body, "attributes": attributes});
-        let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
-        let batch = serde_json::from_value(json!({"Records": records})).expect("a batch");
-        let SqsBatchResponse { batch_item_failures, .. } = work(self.world.context().clone(), batch).await;
-        batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
-    }
-
-    /// Lets the worker deal with a workspace.
-    async fn settle(&self, id: &str) {
-        let message = self.message(id, 1).await;
-        assert!(self.deliver(1, &[message]).await.is_empty());
-    }
-
-    /// A workspace that is up.
-    async fn active(&self, name: &str) -> String {
-        let id = self.create(name).await;
-        self.settle(&id).await;
-        assert_eq!(self.state(&id).await, "active");
-        id
-    }
-
-    async fn groups(&self) -> Vec<Group> {
-        let slice = Slice { limit: 100, oldest_first: true, ..Slice::default() };
-        let organization: OrganizationId = self.organization.parse().expect("an id");
-        let scope = self.world.scope(&self.owner);
-        group::list(self.world.table(), &scope, organization, slice).await.expect("groups").items
-    }
-
-    /// A group at the top of the organization's groups.
-    async fn take_name(&self, name: &str) -> Group {
-        let (scope, table) = (self.world.scope(&self.owner), self.world.table());
-        let organization: OrganizationId = self.organization.parse().expect("an id");
-        let now = self.world.context().now();
-        let taken = Group {
-            id: self.world.context().new_id(),
-            tenant: scope.tenant(),
-            organization,
-            division: None,
-            parent: None,
-            name: name.parse().expect("a name"),
-            members: 0,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        };
-        let home = node::lineage(table, &scope, organization.into(), &mut node::Unknown).await;
-        let tree = group::tree(table, &scope, organization).await.expect("a tree");
-        let mut transaction = Transaction::new();
-        let home = home.expect("a read").expect("an organization");
-        group::create(&mut transaction, &scope, &taken, &home, tree).expect("items");
-        table.commit(&transaction).await.expect("a commit");
-        taken
-    }
-
-    async fn counters(&self, id: &str) -> bool {
-        let holder = Holder::Workspace(id.parse::<WorkspaceId>().expect("an id"));
-        let (table, scope) = (self.world.table(), self.world.scope(&self.owner));
-        quota::find(table, &scope, holder, Quota::Apps).await.expect("a read").is_some()
-    }
-
-    /// Asserts that a workspace has all of what it needs, once.
-    async fn assert_whole(&self, id: &str) {
-        let read = self.read(id).await.expect(200);
-        assert_eq!(read.text("/state"), "active");
-        assert_eq!(read.body["steps"], json!(Step::ALL));
-        assert_eq!(read.body["failure"], Value::Null);
-        assert_eq!(
-            self.cloud.stored().into_iter().collect::<Vec<_>>(),
-            [format!("{}workspace", read.text("/storage_prefix"))]
-        );
-        assert!(self.counters(id).await);
-        let groups = self.groups().await;
-        assert_eq!(groups.len(), 3);
-        assert!(groups[1].parent == Some(groups[0].id) && groups[2].parent == Some(groups[0].id));
-        let scope = self.world.scope(&self.owner);
-        for (group, role) in groups.iter().zip(["viewer", "admin", "developer"]) {
-            let given = access::find(self.world.table(), &scope, Subject::Group(group.id)).await;
-            let grants = given.expect("a read").expect("access").grants;
-            assert_eq!(grants.len(), 1, "{} was given one thing", group.name);
-            assert_eq!(
-                (grants[0].role.to_string().as_str(), grants[0].node.to_string()),
-                (role, id.to_owned())
-            );
-            assert_eq!(self.actions(&group.id.to_string()).await, ["group.create"]);
-            assert_eq!(self.actions(&grants[0].binding.to_string()).await, ["binding.create"]);
-        }
-        assert_eq!(self.actions(id).await.iter().filter(|action| *action == "workspace.activate").count(), 1);
-    }
-
-    /// Asserts that nothing is left of what a workspace had.
-    async fn assert_bare(&self, id: &str) {
-        assert!(self.cloud.stored().is_empty(), "{:?}", self.cloud.stored());
-        assert!(!self.counters(id).await);
-        assert!(self.groups().await.is_empty());
-    }
-}
 
 #[tokio::test]
 async fn a_workspace_is_accepted_and_brought_up_in_the_background() {
@@ -455,6 +284,48 @@ async fn groups_that_are_made_use_of_outlive_their_workspace() {
     assert_eq!(left, [(users.parent.unwrap(), 0), (users.id, 1)], "and what is above it");
     let given = access::find(table, &scope, Subject::Group(users.id)).await.unwrap().unwrap();
     assert!(given.grants.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_wanted_in_a_workspace_that_is_not_up_is_told_so() {
+    let story = Story::new().await;
+    story.take_name("Nest members").await;
+    let id = story.create("Nest").await;
+    let path = format!("/v1/workspaces/{id}/projects");
+    let ask = async || story.world.post(&story.owner, &path, json!({"name": "Firmware"})).await.expect(409);
+    let told = |state: &str| format!("the workspace {id} is {state}; nothing below it can be changed");
+    for state in ["provisioning", "failed"] {
+        assert_eq!(story.state(&id).await, state);
+        let reply = ask().await;
+        assert_eq!(reply.problem(), "not-provisioned");
+        assert_eq!(reply.text("/detail"), told("not provisioned: that is being done, or failed"));
+        story.settle(&id).await;
+        story.world.wait(20);
+    }
+    let suspended = story.active("Roost").await;
+    story.ask(&suspended, "suspend").await.expect(200);
+    story.world.wait(20);
+    let path = format!("/v1/workspaces/{suspended}/projects");
+    let reply = story.world.post(&story.owner, &path, json!({"name": "Firmware"})).await.expect(409);
+    assert_eq!(reply.problem(), "suspended");
+}
+
+#[tokio::test]
+async fn what_was_given_on_a_workspace_goes_with_it() {
+    let story = Story::new().await;
+    let id = story.active("Nest").await;
+    let (person, _) = story.world.seed_person(&story.owner).await;
+    let body = json!({"subject_id": person, "role": "viewer", "node_id": id});
+    let binding = story.world.post(&story.owner, "/v1/bindings", body).await.expect(201).text("/id");
+    let deletion = story.ask(&id, "delete").await.expect(202).body["version"].as_u64().unwrap();
+    assert!(story.deliver(1, &[story.message(&id, deletion).await]).await.is_empty());
+    story.read(&id).await.expect(404);
+    story.world.wait(20);
+    story.world.get(&story.owner, &format!("/v1/bindings/{binding}")).await.expect(404);
+    let scope = story.world.scope(&story.owner);
+    let given = access::find(story.world.table(), &scope, Subject::User(person)).await.unwrap().unwrap();
+    assert!(given.grants.is_empty());
+    assert_eq!(story.actions(&binding).await, ["binding.create", "binding.delete"]);
 }
 
 #[tokio::test]

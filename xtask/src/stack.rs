@@ -110,6 +110,7 @@ impl Bundle {
         let stack = OsString::from(&self.stack_name);
         let functions = Value::Array(self.functions.clone());
         python.ask("http_api_routes.py", &[&stack], &functions, cloud.operator_env()).await?;
+        python.ask("mail_identity.py", &[&stack], &Value::Null, cloud.operator_env()).await?;
         let mut description =
             python.ask("describe_stack.py", &[&stack], &Value::Null, cloud.operator_env()).await?;
         description["endpoint_url"] = cloud.endpoint().into();

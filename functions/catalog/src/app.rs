@@ -171,7 +171,9 @@ async fn delete(
         let (served, servings) = shown(&context, &app).await?;
         channel::close_app(&mut transaction, &scope.tenant, &app, &served, &servings);
         transaction.event(&scope.tenant, &event)?;
-        context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
+        let answer = context.commit(&scope.tenant, None, transaction, Answer::no_content()).await?;
+        scope.forget_bindings(&context, app.id).await;
+        Ok(answer)
     })
     .await
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rookery_domain::id::{SessionId, UserId};
 use rookery_domain::key::KeyOwner;
 use rookery_edge::{Answer, Caller, Context, Document, Principal, Problem, wire};
-use rookery_store::{credential, tenant, user};
+use rookery_store::tenant;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -57,18 +57,18 @@ struct PrincipalBody {
 )]
 async fn who_am_i(State(context): State<Context>, caller: Caller) -> Result<Answer, Problem> {
     let table = context.table()?;
-    let tenant = tenant::find(table, &caller.tenant).await?.ok_or(Problem::NotFound("tenant"))?;
     let principal = &caller.principal;
-    let (kind, name, second_factor_at) = match principal {
+    let (tenant, kind, name, second_factor_at) = match principal {
         Principal::Key(key) => {
-            let found = credential::find(table, &caller.tenant, key.id).await?;
-            ("api_key", found.ok_or(Problem::Unauthenticated)?.key.name, None)
+            let (tenant, found) = tenant::find_with_key(table, &caller.tenant, key.id).await?;
+            (tenant, "api_key", found.ok_or(Problem::Unauthenticated)?.name, None)
         }
         Principal::Person(person) => {
-            let found = user::find(table, &caller.tenant, person.id).await?;
-            ("user", found.ok_or(Problem::Unauthenticated)?.user.name, person.second_factor_at)
+            let (tenant, found) = tenant::find_with_user(table, &caller.tenant, person.id).await?;
+            (tenant, "user", found.ok_or(Problem::Unauthenticated)?.name, person.second_factor_at)
         }
     };
+    let tenant = tenant.ok_or(Problem::NotFound("tenant"))?;
     Answer::ok(&WhoAmI {
         tenant: tenant.into(),
         principal: PrincipalBody {

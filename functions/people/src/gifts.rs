@@ -2,7 +2,8 @@
 
 use rookery_domain::binding::Grant;
 use rookery_domain::id::{BindingId, GroupId};
-use rookery_domain::node::NodeId;
+use rookery_domain::invitation::Invitation;
+use rookery_domain::node::{Lineage, NodeId};
 use rookery_domain::permission::Permission;
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Caller, Context, Problem};
@@ -26,6 +27,23 @@ pub(crate) async fn exists(
         RoleRef::Custom(id) => load::place(context, scope, id.into()).await?.is_some(),
     };
     Ok(role_exists && load::place(context, scope, node).await?.is_some())
+}
+
+/// Refuses what an invitation promises unless whoever sent it last could still send it: an invitation is no way to keep rights beyond
+/// one's own.
+pub(crate) async fn must_still_be_own(
+    context: &Context,
+    scope: &TenantScope,
+    invitation: &Invitation,
+    home: &Lineage,
+    grants: &[Grant],
+) -> Result<(), Problem> {
+    let wanted = (Permission::InvitationCreate, home);
+    if context.still_holds(scope, invitation.sender, wanted, grants).await? {
+        return Ok(());
+    }
+    let detail = "whoever sent the invitation could not send it any more; ask somebody else to send it again";
+    Err(Problem::conflict("invitation-void", detail))
 }
 
 /// Refuses who may not let people into the groups or give roles at the place, or lacks some of what comes with them.

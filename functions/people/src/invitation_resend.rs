@@ -53,7 +53,7 @@ async fn resend(
     gifts::must_be_own(&context, &scope, permission, &before.groups, before.role, &path).await?;
 
     let now = context.now();
-    let after = before.resent(now);
+    let after = before.resent(scope.rights.principal().subject(), now);
     let body = body::Invitation::at(&after, now);
     let changed = load::without_personal_data(changes(&body::Invitation::at(&before, now), &body));
     let event = scope.event(&context, Resource::new("invitation", after.id), after.version, changed);

@@ -113,6 +113,7 @@ async fn create(
         name: value.name,
         groups,
         role,
+        sender: scope.rights.principal().subject(),
         state: InvitationState::Open,
         expires_at: now + GOOD_FOR,
         user: None,

@@ -77,7 +77,7 @@ pub struct Accepted {
     security(()),
     responses(
         (status = 201, description = "Accepted.", body = Accepted),
-        (status = 409, description = "The invitation was accepted or cancelled, its time is over, or the mail address is a person's of the tenant.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The invitation was accepted or cancelled, its time is over, whoever sent it could not send it any more, or the mail address is a person's of the tenant.", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "The token is that of no invitation, or of a link that another one was sent after.", body = Document, content_type = "application/problem+json"),
         (status = 429, description = "Too many from this address.", body = Document, content_type = "application/problem+json"),
     )
@@ -159,9 +159,10 @@ impl Joined {
         };
         let gone = || Problem::conflict("gone", "what the invitation is to does not exist any more");
         let home = load::place(context, scope, invitation.home()).await?.ok_or_else(gone)?;
-        let mut groups = Vec::new();
+        let (mut groups, mut grants) = (Vec::new(), Vec::new());
         for id in &invitation.groups {
             if let Some(group) = group::find(context.table()?, scope, *id).await? {
+                grants.extend(load::given_to(context, scope, *id).await?);
                 groups.push(group.joined(groups.len(), now).map_err(load::full)?);
             }
         }
@@ -175,6 +176,8 @@ impl Joined {
             }),
             _ => None,
         };
+        grants.extend(binding.iter().map(|binding: &Binding| binding.grant.clone()));
+        gifts::must_still_be_own(context, scope, invitation, &home, &grants).await?;
         Ok(Self { user, home, groups, binding })
     }
 

@@ -136,5 +136,7 @@ async fn delete(
     let mut transaction = Transaction::new();
     division::delete(&mut transaction, &scope.tenant, &before);
     transaction.event(&scope.tenant, &event)?;
-    context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
+    let answer = context.commit(&scope.tenant, None, transaction, Answer::no_content()).await?;
+    scope.forget_bindings(&context, before.id).await;
+    Ok(answer)
 }

@@ -135,5 +135,7 @@ async fn delete(
         "divisions, workspaces, groups or people",
     );
     transaction.event(&scope.tenant, &event)?;
-    context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
+    let answer = context.commit(&scope.tenant, None, transaction, Answer::no_content()).await?;
+    scope.forget_bindings(&context, before.id).await;
+    Ok(answer)
 }

@@ -11,10 +11,11 @@ use rookery_domain::permission::Permission;
 use rookery_domain::role::RoleRef;
 use rookery_domain::workspace::{DefaultGroup, Made, Step, Verb, Work, Workspace};
 use rookery_edge::{Context, wire};
+use rookery_store::binding::Which;
 use rookery_store::object::{Objects, Prefix};
 use rookery_store::seal::{self, Purpose};
 use rookery_store::{
-    Refusal, StoreError, TenantScope, Transaction, access, binding, group, node, quota, workspace,
+    Refusal, Slice, StoreError, TenantScope, Transaction, access, binding, group, node, quota, workspace,
 };
 use serde_json::{Value, json};
 
@@ -226,14 +227,13 @@ impl Provisioning<'_> {
         let Some(id) = made.binding else { return Ok(()) };
         let table = self.context.table()?;
         let Some(found) = binding::find(table, self.scope, id).await? else { return Ok(()) };
-        binding::delete(transaction, self.scope, &found);
-        node::detach(transaction, self.scope, id);
-        if let Some(mut given) = access::find(table, self.scope, found.subject).await? {
-            given.grants.retain(|grant| grant.binding != id);
-            access::replace(transaction, self.scope, found.subject, &given)?;
-        }
-        let changed = changes(&represent_binding(&found), &Value::Null);
-        let resource = Resource::new("binding", id);
+        self.take_away(transaction, &found).await
+    }
+
+    async fn take_away(&self, transaction: &mut Transaction, found: &Binding) -> Result<(), Trouble> {
+        binding::take_away(self.context.table()?, transaction, self.scope, found).await?;
+        let changed = changes(&represent_binding(found), &Value::Null);
+        let resource = Resource::new("binding", found.id());
         self.event(transaction, Permission::BindingDelete, resource, found.version + 1, changed)
     }
 
@@ -253,8 +253,19 @@ impl Provisioning<'_> {
         self.commit(transaction, before, &after).await
     }
 
-    /// Forgets a workspace. The name is free from then on.
+    /// Forgets a workspace, with what the tenant gave on it besides. The name is free from then on.
     async fn erase(&self, before: &Workspace) -> Result<(), Trouble> {
+        let table = self.context.table()?;
+        let slice = Slice { limit: 100, oldest_first: true, ..Slice::default() };
+        let given = binding::list(table, self.scope, Which::On(before.id.into()), slice).await?;
+        for binding in &given.items {
+            let mut transaction = Transaction::new();
+            self.take_away(&mut transaction, binding).await?;
+            table.commit(&transaction).await?;
+        }
+        if given.next.is_some() {
+            return Ok(());
+        }
         let mut transaction = Transaction::new();
         workspace::delete(&mut transaction, self.scope, before);
         node::delete(&mut transaction, self.scope, before.id, before.place(), "projects");

@@ -95,7 +95,7 @@ async fn create(
     let event = scope.event(&context, Resource::new("workspace", made.id), made.version, changed);
     let mut transaction = Transaction::new();
     workspace::put_new(&mut transaction, &scope.tenant, &made)?;
-    node::create_in(&mut transaction, &scope.tenant, made.id, &home, NodeState::Suspended)?;
+    node::create_in(&mut transaction, &scope.tenant, made.id, &home, NodeState::Pending)?;
     transaction.event(&scope.tenant, &event)?;
     let answer = Answer::accepted(&body)?.header(LOCATION, format!("/v1/workspaces/{}", made.id));
     context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer.version(made.version)).await

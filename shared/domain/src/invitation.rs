@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::binding::Subject;
 use crate::hash::Sha256;
 use crate::id::{DivisionId, GroupId, Id as _, InvitationId, OrganizationId, TenantId, UserId};
 use crate::node::NodeId;
@@ -61,6 +62,8 @@ pub struct Invitation {
     pub groups: Vec<GroupId>,
     /// The role that the person will have, and where.
     pub role: Option<(RoleRef, NodeId)>,
+    /// Who sent it last, and answers for what comes with it: a person, or a service key.
+    pub sender: Subject,
     /// What became of it.
     pub state: State,
     /// Until when it can be accepted.
@@ -91,10 +94,11 @@ impl Invitation {
         }
     }
 
-    /// The invitation sent again: its time begins anew.
+    /// The invitation sent again by somebody: its time begins anew.
     #[must_use]
-    pub fn resent(&self, at: Timestamp) -> Self {
-        Self { expires_at: at + GOOD_FOR, version: self.version + 1, updated_at: at, ..self.clone() }
+    pub fn resent(&self, sender: Subject, at: Timestamp) -> Self {
+        let version = self.version + 1;
+        Self { sender, expires_at: at + GOOD_FOR, version, updated_at: at, ..self.clone() }
     }
 
     /// The invitation at its end. What it knew of the person is forgotten: from now on the person's own record knows it, or nobody.
@@ -172,6 +176,7 @@ mod tests {
             name: Some("Ada".parse().unwrap()),
             groups: Vec::new(),
             role: None,
+            sender: Subject::User(UserId::from_uuid(Uuid::nil())),
             state: State::Open,
             expires_at: Timestamp::UNIX_EPOCH + GOOD_FOR,
             user: None,
@@ -186,8 +191,9 @@ mod tests {
         let (end, first) = (Timestamp::UNIX_EPOCH + GOOD_FOR, invitation());
         assert_eq!(first.standing(end - SignedDuration::from_millis(1)), Standing::Pending);
         assert_eq!(first.standing(end), Standing::Expired);
-        let again = first.resent(end);
-        assert_eq!((again.standing(end), again.version), (Standing::Pending, 2));
+        let sender = Subject::User(UserId::from_uuid(Uuid::max()));
+        let again = first.resent(sender, end);
+        assert_eq!((again.standing(end), again.version, again.sender), (Standing::Pending, 2, sender));
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub enum NodeState {
     Active,
     /// It can be looked at, and nothing below it can be changed.
     Suspended,
+    /// As suspended, because what it needs is not there: it is being made, or could not be.
+    Pending,
     /// As suspended, and on its way to being deleted.
     Closing,
 }
@@ -310,6 +312,7 @@ mod tests {
         }
         for permission in [Permission::AppCreate, Permission::ReleaseRamp, Permission::BindingCreate] {
             assert!(!NodeState::Suspended.lets(permission), "{permission}");
+            assert!(!NodeState::Pending.lets(permission), "{permission}");
             assert!(NodeState::Active.lets(permission), "{permission}");
         }
     }

@@ -18,6 +18,7 @@ use rookery_domain::role::RoleRef;
 use rookery_store::node::{Known, Node};
 use rookery_store::{TenantScope, access, node};
 
+use crate::holding::covered;
 use crate::recent::Recent;
 use crate::{Caller, Context, Problem};
 
@@ -212,21 +213,10 @@ impl Caller {
         context: &Context,
         grants: impl IntoIterator<Item = &Grant>,
     ) -> Result<bool, Problem> {
-        let grants: Vec<_> = grants.into_iter().collect();
-        let roles =
-            access::roles(context.table()?, &self.tenant, grants.iter().map(|grant| grant.role)).await?;
-        for grant in grants {
-            if grant.expires_at.is_some_and(|end| end <= context.now()) {
-                continue;
-            }
-            let permissions = grant.role.permissions(&roles);
-            // What is given on a place that is gone gives nothing.
-            let Some(place) = context.lineage(&self.tenant, grant.node).await? else { continue };
-            if self.cannot_hand_on(context, &permissions, &place, grant.expires_at)?.is_some() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let lacks = |permissions: &BTreeSet<Permission>, place: &Lineage, until| {
+            self.cannot_hand_on(context, permissions, place, until)
+        };
+        covered(context, &self.tenant, grants, lacks).await
     }
 }
 
@@ -295,9 +285,13 @@ async fn decide(
     }
     match place.stopped {
         Some((node, state)) if !state.lets(permission) => {
-            let state = if state == NodeState::Suspended { "suspended" } else { "being deleted" };
+            let (code, state) = match state {
+                NodeState::Pending => ("not-provisioned", "not provisioned: that is being done, or failed"),
+                NodeState::Closing => ("suspended", "being deleted"),
+                NodeState::Suspended | NodeState::Active => ("suspended", "suspended"),
+            };
             let detail = format!("the {} {node} is {state}; nothing below it can be changed", node.kind());
-            Err(Problem::conflict("suspended", detail))
+            Err(Problem::conflict(code, detail))
         }
         _ => Ok(()),
     }
@@ -468,7 +462,11 @@ impl Context {
         Ok(standing)
     }
 
-    async fn read_standing(&self, scope: &TenantScope, holder: Holder) -> Result<Option<Standing>, Problem> {
+    pub(crate) async fn read_standing(
+        &self,
+        scope: &TenantScope,
+        holder: Holder,
+    ) -> Result<Option<Standing>, Problem> {
         let Some(given) = access::given(self.table()?, scope, holder.subject()).await? else {
             return Ok(None);
         };

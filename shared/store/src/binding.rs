@@ -4,9 +4,12 @@ use jiff::Timestamp;
 use rookery_domain::binding::{Binding, Grant, Subject};
 use rookery_domain::id::{BindingId, TenantId};
 use rookery_domain::node::NodeId;
+use rookery_domain::role::RoleRef;
 use serde::{Deserialize, Serialize};
 
-use crate::{Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction};
+use crate::{
+    Listed, Partition, Record, Refusal, Slice, StoreError, Table, TenantScope, Transaction, access, node,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct BindingRecord {
@@ -88,6 +91,25 @@ pub fn delete(transaction: &mut Transaction, scope: &TenantScope, binding: &Bind
     transaction.delete(&all.item(binding.id()), binding.version);
     transaction.remove(&on.item(binding.id()));
     transaction.remove(&of.item(binding.id()));
+}
+
+/// Adds to a transaction that a role is taken away which was given below the tenant, with all that follows from it.
+pub async fn take_away(
+    table: &Table,
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    binding: &Binding,
+) -> Result<(), StoreError> {
+    delete(transaction, scope, binding);
+    node::detach(transaction, scope, binding.id());
+    if let RoleRef::Custom(role) = binding.grant.role {
+        node::count(transaction, scope, role.into(), -1);
+    }
+    if let Some(mut given) = access::find(table, scope, binding.subject).await? {
+        given.grants.retain(|grant| grant.binding != binding.id());
+        access::replace(transaction, scope, binding.subject, &given)?;
+    }
+    Ok(())
 }
 
 /// Reads a binding of the tenant.

@@ -35,7 +35,7 @@ impl Record for CredentialRecord {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ApiKeyRecord {
+pub(crate) struct ApiKeyRecord {
     id: KeyId,
     tenant: TenantId,
     owner: KeyOwner,
@@ -80,7 +80,7 @@ impl ApiKeyRecord {
         }
     }
 
-    fn into_found(self) -> Found {
+    pub(crate) fn into_found(self) -> Found {
         let key = ApiKey {
             id: self.id,
             tenant: self.tenant,
@@ -105,6 +105,10 @@ pub(crate) fn directory(id: KeyId) -> Key {
 
 fn collection(scope: &TenantScope) -> Partition {
     scope.partition(&["key"])
+}
+
+pub(crate) fn place(scope: &TenantScope, id: KeyId) -> Key {
+    collection(scope).item(id)
 }
 
 /// Reads the credential of a key. Which tenant it belongs to is not known before.

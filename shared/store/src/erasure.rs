@@ -53,6 +53,13 @@ const BELOW: [(&str, &[&str]); 9] = [
     ("", &["binding", "ev"]),
 ];
 
+/// The names that partitions of a tenant end with which are erased, as patterns: all that the eraser's role may delete of a tenant.
+pub fn partitions() -> impl Iterator<Item = &'static str> {
+    let below = BELOW.iter().flat_map(|(_, kinds)| kinds.iter().copied());
+    let told = ["data-key", "usage#*", "audit", "audit#*"];
+    FLAT.into_iter().chain(ROOTS).chain(below).chain(told)
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Sort {
     sk: String,

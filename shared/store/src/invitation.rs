@@ -2,6 +2,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jiff::Timestamp;
+use rookery_domain::binding::Subject;
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{DivisionId, GroupId, InvitationId, OrganizationId, TenantId, UserId};
 use rookery_domain::invitation::{Invitation, InvitationToken, State};
@@ -30,6 +31,7 @@ struct InvitationRecord {
     groups: Vec<GroupId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<(RoleRef, NodeId)>,
+    sender: Subject,
     state: State,
     expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +57,7 @@ impl From<&Invitation> for InvitationRecord {
             name: invitation.name,
             groups: invitation.groups,
             role: invitation.role,
+            sender: invitation.sender,
             state: invitation.state,
             expires_at: invitation.expires_at,
             user: invitation.user,
@@ -76,6 +79,7 @@ impl From<InvitationRecord> for Invitation {
             name: record.name,
             groups: record.groups,
             role: record.role,
+            sender: record.sender,
             state: record.state,
             expires_at: record.expires_at,
             user: record.user,

@@ -271,6 +271,7 @@ const fn name(state: NodeState) -> &'static str {
     match state {
         NodeState::Active => "active",
         NodeState::Suspended => "suspended",
+        NodeState::Pending => "pending",
         NodeState::Closing => "closing",
     }
 }

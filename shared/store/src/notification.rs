@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Key, Record, Refusal, StoreError, Table, TenantScope, Transaction};
 
-/// For how long a worker has an event for itself: longer than it may run.
-pub const TAKEN_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// For how long a worker has an event for itself: longer than it may run, and shorter than the queue takes to hand a message out for
+/// the last time, so that a worker which dies never uses a message up. A test holds the template to both.
+pub const TAKEN_FOR: SignedDuration = SignedDuration::from_secs(20);
 /// For how long it is known that a mail was sent: longer than any message can lie in a queue and its dead-letter queue.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 

@@ -110,6 +110,39 @@ pub fn close_workspace(transaction: &mut Transaction, scope: &TenantScope, works
     }
 }
 
+/// Writes the counters of a tenant, or of a workspace, that was there before there were any: with what it has by now.
+pub(crate) async fn complete(
+    table: &Table,
+    scope: &TenantScope,
+    holder: Holder,
+    used: &BTreeMap<Quota, u64>,
+) -> Result<u64, StoreError> {
+    let (quotas, plan) = match holder {
+        Holder::Tenant => (Quota::ALL.as_slice(), Some(Plan::Free)),
+        Holder::Workspace(_) => (Quota::OF_WORKSPACES.as_slice(), None),
+    };
+    let mut written = 0;
+    for quota in quotas.iter().copied() {
+        let used = used.get(&quota).map_or(0, |amount| whole(*amount));
+        let most = plan.map(|plan| whole(plan.limit(quota)));
+        let record = QuotaRecord {
+            holder: holder.to_string(),
+            quota,
+            most,
+            own: false,
+            used,
+            room: most.unwrap_or(BOUNDLESS) - used,
+        };
+        match table.create(&key(scope, holder, quota), &record, Refusal::Repeated).await {
+            Ok(()) => written += 1,
+            // It was written before this was stopped, and nothing could be made since.
+            Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
 /// Whose quotas something counts in that stands at a place.
 fn holders(place: &Lineage, quota: Quota) -> impl Iterator<Item = Holder> {
     let workspace = place.workspace().filter(|_| Quota::OF_WORKSPACES.contains(&quota));

@@ -102,6 +102,31 @@ impl Table {
 
     /// As [`Table::get_many`], each with its sort key.
     pub async fn get_keyed<R: Record>(&self, keys: &[Key]) -> Result<Vec<(String, R)>, StoreError> {
+        let items = self.get_items(keys).await?.into_iter().map(|item| {
+            let sort =
+                sort_key(&item).ok_or_else(|| StoreError::corrupt(R::KIND, "an item has no sort key"))?;
+            Ok((sort, from_item(item)?))
+        });
+        items.collect()
+    }
+
+    /// Reads two items of different kinds in one request, as of the last write.
+    pub async fn get_both<A: Record, B: Record>(
+        &self,
+        one: &Key,
+        other: &Key,
+    ) -> Result<(Option<A>, Option<B>), StoreError> {
+        let mut items = self.get_items(&[one.clone(), other.clone()]).await?;
+        let mut take = |key: &Key| {
+            let wanted = key_attributes(key);
+            let is_it = |item: &Item| wanted.iter().all(|(name, value)| item.get(name) == Some(value));
+            Some(items.swap_remove(items.iter().position(is_it)?))
+        };
+        let (one, other) = (take(one), take(other));
+        Ok((one.map(from_item).transpose()?, other.map(from_item).transpose()?))
+    }
+
+    async fn get_items(&self, keys: &[Key]) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH) {
             let mut wanted: Vec<Item> = chunk.iter().map(key_attributes).collect();
@@ -119,13 +144,7 @@ impl Table {
                     .send()
                     .await
                     .map_err(|source| StoreError::failed("BatchGetItem", source))?;
-                for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                    let sort = match item.get("sk") {
-                        Some(AttributeValue::S(sort)) => sort.clone(),
-                        _ => return Err(StoreError::corrupt(R::KIND, "an item has no sort key")),
-                    };
-                    found.push((sort, from_item(item)?));
-                }
+                found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
                 wanted =
                     answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
                 if wanted.is_empty() {

@@ -3,16 +3,20 @@
 use jiff::Timestamp;
 use rookery_domain::account::Account;
 use rookery_domain::binding::{Binding, Subject};
-use rookery_domain::id::TenantId;
+use rookery_domain::id::{KeyId, TenantId, UserId};
+use rookery_domain::key::ApiKey;
 use rookery_domain::node::NodeId;
 use rookery_domain::password::PasswordHash;
 use rookery_domain::quota::{Plan, Quota};
 use rookery_domain::signup::Founding;
 use rookery_domain::tenant::{Tenant, TenantSettings};
 use rookery_domain::text::{Name, Slug};
+use rookery_domain::user::User;
 use serde::{Deserialize, Serialize};
 
+use crate::credential::{self, ApiKeyRecord};
 use crate::factor::{self, Factors};
+use crate::user::UserRecord;
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
     node, organization, project, quota, user, workspace,
@@ -140,13 +144,41 @@ pub async fn of_slug(table: &Table, slug: &Slug) -> Result<Option<TenantScope>, 
 /// Reads the caller's tenant.
 pub async fn find(table: &Table, scope: &TenantScope) -> Result<Option<Tenant>, StoreError> {
     let record: Option<TenantRecord> = table.get(&tenant_key(scope)).await?;
-    Ok(record.map(|record| Tenant {
-        id: record.id,
-        name: record.name,
-        slug: record.slug,
-        settings: record.settings,
-        version: record.version,
-        created_at: record.created_at,
-        updated_at: record.updated_at,
-    }))
+    Ok(record.map(Tenant::from))
+}
+
+/// Reads the caller's tenant and one of its API keys, in one request.
+pub async fn find_with_key(
+    table: &Table,
+    scope: &TenantScope,
+    key: KeyId,
+) -> Result<(Option<Tenant>, Option<ApiKey>), StoreError> {
+    let (tenant, key): (Option<TenantRecord>, Option<ApiKeyRecord>) =
+        table.get_both(&tenant_key(scope), &credential::place(scope, key)).await?;
+    Ok((tenant.map(Tenant::from), key.map(|record| record.into_found().key)))
+}
+
+/// Reads the caller's tenant and one of its people, in one request.
+pub async fn find_with_user(
+    table: &Table,
+    scope: &TenantScope,
+    user: UserId,
+) -> Result<(Option<Tenant>, Option<User>), StoreError> {
+    let (tenant, user): (Option<TenantRecord>, Option<UserRecord>) =
+        table.get_both(&tenant_key(scope), &user::place(scope, user)).await?;
+    Ok((tenant.map(Tenant::from), user.map(User::from)))
+}
+
+impl From<TenantRecord> for Tenant {
+    fn from(record: TenantRecord) -> Self {
+        Self {
+            id: record.id,
+            name: record.name,
+            slug: record.slug,
+            settings: record.settings,
+            version: record.version,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
 }

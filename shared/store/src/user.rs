@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct UserRecord {
+pub(crate) struct UserRecord {
     id: UserId,
     tenant: TenantId,
     organization: OrganizationId,
@@ -105,6 +105,10 @@ const SAME_WORD: u32 = 100;
 
 fn collection(scope: &TenantScope) -> Partition {
     scope.partition(&["user"])
+}
+
+pub(crate) fn place(scope: &TenantScope, id: UserId) -> Key {
+    collection(scope).item(id)
 }
 
 fn of_organization(scope: &TenantScope, organization: OrganizationId) -> Partition {

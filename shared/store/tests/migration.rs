@@ -9,10 +9,13 @@ use platform::{Item, NOW, Platform};
 use rookery_domain::account::TenantState;
 use rookery_domain::binding::Subject;
 use rookery_domain::id::{TenantId, UserId};
-use rookery_domain::node::NodeId;
+use rookery_domain::node::{Lineage, NodeId};
+use rookery_domain::quota::{Holder, Plan, Quota, Standing};
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_store::migration::{self, ALL, Direction, MigrationError};
-use rookery_store::{Slice, TenantScope, access, account, node, project, user, workspace};
+use rookery_store::{
+    Slice, TenantScope, Transaction, access, account, node, project, quota, user, workspace,
+};
 
 /// The last characters of the ids of a tenant's things.
 fn id(prefix: &str, tenant: u32, number: u32) -> String {
@@ -96,11 +99,21 @@ async fn found(platform: &Platform, number: u32) -> TenantScope {
         ("password_hash", text("$argon2id$")),
         ("version", count("1")),
         ("created_at", created.clone()),
-        ("updated_at", created),
+        ("updated_at", created.clone()),
     ];
     put(platform, within("user"), &user, "user", &attributes).await;
     let attributes = [("id", text(&key)), ("owner", text(&user))];
     put(platform, within("key"), &key, "api_key", &attributes).await;
+    // A key of the application, and one that was revoked.
+    let service = id("key", number, 2);
+    let attributes = [("id", text(&service)), ("owner", text(&app))];
+    put(platform, within("key"), &service, "api_key", &attributes).await;
+    let revoked = id("key", number, 3);
+    let attributes = [("id", text(&revoked)), ("owner", text(&user)), ("revoked_at", created.clone())];
+    put(platform, within("key"), &revoked, "api_key", &attributes).await;
+    for (at, size) in [("a", "1000"), ("b", "24")] {
+        put(platform, within("file"), at, "file", &[("size", count(size))]).await;
+    }
     TenantScope::of_message(tenant.parse::<TenantId>().unwrap())
 }
 
@@ -164,6 +177,44 @@ async fn a_tenant_of_the_release_before_gets_places_and_an_owner_and_loses_them_
         Some(3),
         "counted on the way down: {up:?}"
     );
+}
+
+#[tokio::test]
+async fn quotas_begin_with_what_a_tenant_has() {
+    let platform = Platform::new().await;
+    let scope = found(&platform, 1).await;
+    let table = platform.clients.table().unwrap();
+    let workspace = Holder::Workspace(id("ws", 1, 1).parse().unwrap());
+    let standing = async |holder, name| quota::find(table, &scope, holder, name).await.unwrap();
+    for _ in 0..2 {
+        migration::run(table, ALL[0], Direction::Up, 10_000, now, |_, _| {}).await.unwrap();
+        for (name, in_tenant, in_workspace) in [
+            (Quota::Apps, 1, Some(1)),
+            (Quota::Members, 1, None),
+            (Quota::Keys, 2, Some(1)),
+            (Quota::StoredBytes, 1024, Some(1024)),
+            (Quota::MonthlyChecks, 0, None),
+        ] {
+            let limit = Some(Plan::Free.limit(name));
+            assert_eq!(
+                standing(Holder::Tenant, name).await,
+                Some(Standing { limit, used: in_tenant }),
+                "{name}"
+            );
+            let expected = in_workspace.map(|used| Standing { limit: None, used });
+            assert_eq!(standing(workspace, name).await, expected, "{name}");
+        }
+        // What counts is the room that is left.
+        let place = Lineage { node: scope.tenant().into(), above: Vec::new(), stopped: None };
+        let room = Plan::Free.limit(Quota::Keys) - 2;
+        for (amount, held) in [(room + 1, false), (room, true)] {
+            let mut transaction = Transaction::new();
+            quota::take(&mut transaction, &scope, &place, Quota::Keys, amount);
+            assert_eq!(table.commit(&transaction).await.is_ok(), held, "{amount}");
+        }
+        migration::run(table, ALL[0], Direction::Down, 10_000, now, |_, _| {}).await.unwrap();
+        assert_eq!(standing(Holder::Tenant, Quota::Keys).await, None);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rookery_store::erasure;
 use serde_json::{Value, json};
 
 use super::{Faults, Function, Stack, items, text};
@@ -173,6 +174,40 @@ pub fn the_table_is_open_by_partition_only(stack: &Stack) -> Faults {
             None => bound.is_empty().then(|| "is bound to no partition".into()),
         }
     })
+}
+
+/// What proves the audit log can be deleted by nobody, and the eraser can delete exactly what is erased of a tenant.
+pub fn nobody_deletes_what_proves_the_log(stack: &Stack) -> Faults {
+    let deletes = |statement: &Value| {
+        of_the_table(statement) && items(&statement["Action"]).any(|action| action == "dynamodb:DeleteItem")
+    };
+    let mut faults = Faults::new();
+    for function in stack.functions().iter().filter(|function| function.handler() == "tenant-eraser") {
+        let own = stack.statements(function).into_iter().filter(|statement| deletes(statement));
+        let granted: BTreeSet<&str> =
+            own.flat_map(partitions).filter(|key| key.starts_with("ten_")).collect();
+        let wanted: BTreeSet<String> = erasure::partitions().map(|kind| format!("ten_*#{kind}")).collect();
+        let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+        for odd in granted.symmetric_difference(&wanted) {
+            faults.push(format!("{}: {odd} is erased and not granted, or the other way round", function.id));
+        }
+        for proof in ["audit-log", "audit-head", "audit-number"] {
+            if granted.iter().any(|key| matches(key, &format!("ten_01h455vb4pex5vsknk084sn02q#{proof}"))) {
+                faults.push(format!("{}: may delete {proof}", function.id));
+            }
+        }
+    }
+    faults
+}
+
+/// Whether a pattern of a policy matches a text: `*` stands for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|left| {
+            (0..=left.len()).any(|at| left.is_char_boundary(at) && matches(rest, &left[at..]))
+        }),
+    }
 }
 
 /// What a device can reach from outside reads what is served, and nothing else of the table.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rookery_edge::{Kind, Route};
+use rookery_store::notification::TAKEN_FOR;
 use serde_json::{Value, json};
 
 use super::{Faults, Function, Stack, items, resources, text, values};
@@ -224,6 +225,26 @@ pub fn every_timeout_fits_what_waits_for_it(stack: &Stack) -> Faults {
         }
         if function.sources("SQS").next().is_some() && timeout.saturating_mul(6) > hidden {
             faults.push(format!("{}: its messages come back while it works on them", function.id));
+        }
+    }
+    faults
+}
+
+/// A mail's event is a worker's for longer than the worker may run, and for shorter than the queue hands its message out, at the
+/// shortest that an operator may choose: so that a worker which dies never uses a message up.
+pub fn a_mail_survives_the_death_of_its_worker(stack: &Stack) -> Faults {
+    let lease = TAKEN_FOR.as_secs();
+    let shortest =
+        stack.root["Parameters"]["QueueVisibilitySeconds"]["MinValue"].as_i64().unwrap_or_default();
+    let queue = &stack.nested["Messaging"]["Resources"]["NotificationQueue"]["Properties"];
+    let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_i64().unwrap_or_default();
+    let mut faults = Faults::new();
+    for function in stack.functions().iter().filter(|function| function.handler() == "notification-worker") {
+        if function.property("Timeout").as_i64().is_none_or(|timeout| timeout >= lease) {
+            faults.push(format!("{}: may run while another worker sends the same mail", function.id));
+        }
+        if (receives - 1) * shortest <= lease {
+            faults.push(format!("{}: its messages are used up while a dead worker has them", function.id));
         }
     }
     faults

@@ -1,92 +1,14 @@
 //! What the tests of the chain look at and act with: the table, the queues and the processes of the deployed stack.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use rookery_domain::event::Event;
 use rookery_store::queue::depth;
+pub(crate) use rookery_tests::operated::Table;
 use rookery_tests::stack::{Stack, eventually};
 use serde_json::{Value, json};
-
-pub(crate) type Items = BTreeMap<(String, String), HashMap<String, AttributeValue>>;
-
-/// The table, with the operator's rights.
-pub(crate) struct Table {
-    client: aws_sdk_dynamodb::Client,
-    name: String,
-}
-
-impl Table {
-    pub(crate) fn of(stack: &Stack) -> Self {
-        let key = |name: &str| stack.text(&format!("/credentials/{name}"));
-        let credentials = aws_credential_types::Credentials::new(
-            key("access_key_id"),
-            key("secret_access_key"),
-            None,
-            None,
-            "test",
-        );
-        let config =
-            aws_sdk_dynamodb::Config::builder()
-                .http_client(rookery_store::http_client())
-                .behavior_version(
-                    aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::v2026_01_12(),
-                )
-                .region(aws_sdk_dynamodb::config::Region::new(stack.text("/region").to_owned()))
-                .credentials_provider(credentials)
-                .endpoint_url(stack.text("/endpoint_url"))
-                .build();
-        Self { client: aws_sdk_dynamodb::Client::from_conf(config), name: stack.text("/table").to_owned() }
-    }
-
-    /// Every item of a tenant whose partition key goes on like this.
-    pub(crate) async fn items(&self, tenant: &str, rest: &str) -> Items {
-        let (mut found, mut start) = (Items::new(), None);
-        loop {
-            let page = self
-                .client
-                .scan()
-                .table_name(&self.name)
-                .consistent_read(true)
-                .filter_expression("begins_with(pk, :prefix)")
-                .expression_attribute_values(":prefix", AttributeValue::S(format!("{tenant}#{rest}")))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .expect("the table is scanned");
-            for item in page.items.unwrap_or_default() {
-                let text = |name: &str| item[name].as_s().expect("a text").clone();
-                found.insert((text("pk"), text("sk")), item);
-            }
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return found;
-            }
-        }
-    }
-
-    pub(crate) async fn events(&self, tenant: &str) -> Vec<Event> {
-        let mut items = self.items(tenant, "").await;
-        items.retain(|(partition, _), _| partition.ends_with("#ev"));
-        let read = |item: &HashMap<String, AttributeValue>| {
-            serde_json::from_str(item["detail"].as_s().expect("a text")).expect("an event")
-        };
-        items.values().map(read).collect()
-    }
-
-    pub(crate) async fn put(&self, item: HashMap<String, AttributeValue>) {
-        self.client.put_item().table_name(&self.name).set_item(Some(item)).send().await.expect("a put");
-    }
-
-    pub(crate) async fn delete(&self, (partition, sort): &(String, String)) {
-        let key = |text: &String| AttributeValue::S(text.clone());
-        let request = self.client.delete_item().table_name(&self.name);
-        request.key("pk", key(partition)).key("sk", key(sort)).send().await.expect("a delete");
-    }
-}
 
 pub(crate) fn queue(stack: &Stack, name: &str) -> String {
     stack.text(&format!("/queues/{name}")).to_owned()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rookery_domain::account::{Account, TenantState};
 use rookery_domain::app::Ancestors;
 use rookery_domain::binding::{Binding, Grant, Subject};
@@ -10,6 +11,8 @@ use rookery_domain::id::{
 };
 use rookery_domain::key::KeyOwner;
 use rookery_domain::node::{NodeId, NodeState};
+use rookery_domain::package::FileSize;
+use rookery_domain::quota::{Holder, Quota};
 use rookery_domain::role::{Predefined, RoleRef};
 use rookery_domain::text::{Name, Slug};
 use serde::{Deserialize, Serialize};
@@ -18,7 +21,7 @@ use super::MigrationError;
 use crate::node::{self, Node};
 use crate::{
     Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction, access, account, binding,
-    project, user, workspace,
+    project, quota, user, workspace,
 };
 
 /// Most deletions of one transaction.
@@ -42,10 +45,11 @@ stored! {
     Workspace { id: WorkspaceId, organization: OrganizationId }
     Project { id: ProjectId, ancestors: Ancestors }
     App { id: AppId, ancestors: Ancestors }
-    User { id: UserId, created_at: jiff::Timestamp }
-    ApiKey { id: KeyId, owner: KeyOwner }
+    User { id: UserId, created_at: Timestamp }
+    ApiKey { id: KeyId, owner: KeyOwner, revoked_at: Option<Timestamp> }
+    File { size: FileSize }
     Sort { sk: String }
-    Tenant { id: TenantId, name: Name, slug: Slug, created_at: jiff::Timestamp }
+    Tenant { id: TenantId, name: Name, slug: Slug, created_at: Timestamp }
 }
 
 /// How many packages and secrets an application has, as it was counted before the tree did.
@@ -118,6 +122,7 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
     }
 
     let mut changed = entered;
+    changed += count(table, scope, &workspaces, (users.len(), &apps, &keys), &places).await?;
     for (id, (above, children)) in places {
         changed += ensure(table, scope, id, above, children).await?;
     }
@@ -133,6 +138,41 @@ pub(super) async fn up(table: &Table, scope: &TenantScope) -> Result<u64, Migrat
     }
     let organizations = i64::try_from(organizations.len()).unwrap_or(i64::MAX);
     Ok(changed + ensure(table, scope, tenant, Vec::new(), organizations).await?)
+}
+
+/// Writes the counters of quotas with what there is: nothing is made meanwhile, for nobody may do anything yet. Contents belong to the
+/// tenant as a whole; they are counted in its oldest workspace, which was the only one.
+async fn count(
+    table: &Table,
+    scope: &TenantScope,
+    workspaces: &[Workspace],
+    (people, apps, keys): (usize, &[App], &[ApiKey]),
+    places: &BTreeMap<NodeId, (Vec<NodeId>, i64)>,
+) -> Result<u64, StoreError> {
+    let files: Vec<File> = table.list_all(&scope.partition(&["file"])).await?;
+    let bytes: u64 = files.iter().map(|file| file.size.bytes()).sum();
+    let valid: Vec<&ApiKey> = keys.iter().filter(|key| key.revoked_at.is_none()).collect();
+    let amount = |many: usize| u64::try_from(many).unwrap_or(u64::MAX);
+    let used = BTreeMap::from([
+        (Quota::Apps, amount(apps.len())),
+        (Quota::Members, amount(people)),
+        (Quota::Keys, amount(valid.len())),
+        (Quota::StoredBytes, bytes),
+    ]);
+    let mut changed = quota::complete(table, scope, Holder::Tenant, &used).await?;
+    let oldest = workspaces.iter().map(|workspace| workspace.id).min();
+    for workspace in workspaces {
+        let place = NodeId::from(workspace.id);
+        let within =
+            |key: &&&ApiKey| places.get(&key.id.into()).is_some_and(|(above, _)| above.contains(&place));
+        let used = BTreeMap::from([
+            (Quota::Apps, amount(apps.iter().filter(|app| app.ancestors.workspace == workspace.id).count())),
+            (Quota::Keys, amount(valid.iter().filter(within).count())),
+            (Quota::StoredBytes, if oldest == Some(workspace.id) { bytes } else { 0 }),
+        ]);
+        changed += quota::complete(table, scope, Holder::Workspace(workspace.id), &used).await?;
+    }
+    Ok(changed)
 }
 
 /// Enters the tenant into the directory of tenants, unless it is there.
@@ -246,6 +286,7 @@ pub(super) async fn down(table: &Table, scope: &TenantScope) -> Result<u64, Migr
         scope.partition(&[&scope.tenant().to_string(), "binding"]),
         scope.partition(&["binding"]),
         scope.partition(&["access"]),
+        scope.partition(&["quota"]),
     ] {
         keys.extend(keys_of(table, &partition).await?);
     }
