@@ -34,7 +34,10 @@ impl Ids {
         let people = world.get(owner, "/v1/users").await.expect(200);
         let path = format!("/v1/groups/{}/members", group.text("/id"));
         world.post(owner, &path, json!({"user_id": people.text("/items/0/id")})).await.expect(201);
+        let body = json!({"name": "Dashboard", "redirect_uris": ["https://dashboard.example.com/cb"]});
+        let client = world.post(owner, "/v1/oauth-clients", body).await.expect(201);
         Self(Map::from_iter([
+            ("client".to_owned(), json!(client.text("/id"))),
             ("tenant".to_owned(), json!(owner.tenant)),
             ("session".to_owned(), json!(world.seed_session(owner).await)),
             ("role".to_owned(), json!(role.text("/id"))),
@@ -86,6 +89,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "organizations" | "projects" | "workspaces" | "groups" => json!({"name": "Other"}),
         "divisions" => json!({"name": "Other", "code": "OTHER"}),
         "move" => json!({"parent_id": null}),
+        "oauth-clients" => json!({"name": "Other", "redirect_uris": ["https://other.example.com/cb"]}),
         "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
         "apps" => json!({"name": "Other", "platforms": ["web"]}),
         "uploads" => {
@@ -114,7 +118,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "refresh" => json!({"refresh_token": "none"}),
         "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),
         "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
-        | "{group}" | "{user}" => {
+        | "{group}" | "{user}" | "{client}" => {
             json!({"name": "Renamed"})
         }
         _ => json!({}),

@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 
 pub mod described;
+pub mod forms;
 pub mod fuzz;
 pub mod ids;
 pub mod kms;

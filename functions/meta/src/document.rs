@@ -26,7 +26,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
         .version("1")
         .description(Some(
             "Over-the-air releases from your own AWS account. Errors are problem documents (RFC 9457); lists are paged \
-             with `limit` and `cursor`; every POST but that of devices accepts an `Idempotency-Key`.",
+             with `limit` and `cursor`; every POST but those of devices and of OAuth accepts an `Idempotency-Key`.",
         ))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
@@ -50,7 +50,7 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     api.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for (path, item) in &mut api.paths.paths {
         let has_ids = path.contains('{');
-        if let Some(post) = item.post.as_mut().filter(|post| !is_of_devices(post)) {
+        if let Some(post) = item.post.as_mut().filter(|post| !takes_no_key(post)) {
             accept_key(post);
         }
         for operation in operations(item) {
@@ -65,9 +65,9 @@ pub fn document(mut api: OpenApi) -> OpenApi {
     api
 }
 
-/// What devices send may come twice and changes nothing then, so that no key is needed.
-fn is_of_devices(operation: &Operation) -> bool {
-    operation.tags.iter().flatten().any(|tag| tag == "devices")
+/// What devices send may come twice and changes nothing then, so that no key is needed. OAuth knows none.
+fn takes_no_key(operation: &Operation) -> bool {
+    operation.tags.iter().flatten().any(|tag| tag == "devices" || tag == "oauth")
 }
 
 fn accept_key(post: &mut Operation) {

@@ -92,6 +92,7 @@ pub async fn shut(context: &Context, erasing: &Account, budget: &mut Budget) -> 
     let (table, scope) = (context.table()?, account::scope(erasing));
     erasure::data_keys(table, &scope, budget).await?;
     erasure::credentials(table, &scope, budget).await?;
+    erasure::clients(table, &scope, budget).await?;
     erasure::invitations(table, &scope, budget).await?;
     erasure::sessions(table, &scope, budget).await?;
     erasure::served(table, &scope, budget).await?;

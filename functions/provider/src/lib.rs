@@ -1,13 +1,32 @@
-//! The platform as a provider of identities: what it publishes of itself, and its keys for tokens.
+//! The platform as a provider of identities: clients, what they ask for and what they get, and the keys for tokens.
 
+pub mod body;
+mod client;
+pub mod failure;
+mod form;
+mod grant;
+mod id_token;
 pub mod jwks;
+pub mod oauth_client;
+pub mod oauth_client_rotate;
+pub mod oauth_clients;
+mod person;
 pub mod rotator;
+pub mod token;
 
 use rookery_edge::{Kind, Route};
-use rookery_store::Variable::{KmsKey, Table};
+use rookery_store::Variable::{AuthCacheSeconds, KmsKey, Table, UsageQueue};
+
+const NEEDS: &[rookery_store::Variable] = &[Table, UsageQueue, AuthCacheSeconds];
+/// What routes need that keep answers which hold a secret, or make tokens.
+const SEALS: &[rookery_store::Variable] = &[Table, KmsKey, UsageQueue, AuthCacheSeconds];
 
 /// The functions of this area.
 pub const ROUTES: &[Route] = &[
     Route { handler: "jwks", needs: &[Table], kind: Kind::Http(jwks::router) },
     Route { handler: "token-key-rotator", needs: &[Table, KmsKey], kind: Kind::Other(rotator::work) },
+    Route { handler: "oauth-clients", needs: SEALS, kind: Kind::Http(oauth_clients::router) },
+    Route { handler: "oauth-client", needs: NEEDS, kind: Kind::Http(oauth_client::router) },
+    Route { handler: "oauth-client-rotate", needs: SEALS, kind: Kind::Http(oauth_client_rotate::router) },
+    Route { handler: "oauth-token", needs: SEALS, kind: Kind::Http(token::router) },
 ];

@@ -59,8 +59,15 @@ impl Action {
     /// Somebody changed its own record.
     pub const ME_UPDATE: Self = Self(Cow::Borrowed("me.update"));
 
+    /// A client was let in to somebody's account, or asked to be in a way that it may not.
+    pub const OAUTH_AUTHORIZE: Self = Self(Cow::Borrowed("oauth.authorize"));
+    /// A client asked for tokens.
+    pub const OAUTH_TOKEN: Self = Self(Cow::Borrowed("oauth.token"));
+    /// Somebody let a client do something.
+    pub const OAUTH_CONSENT: Self = Self(Cow::Borrowed("oauth.consent"));
+
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 18] = [
+    const WITHOUT_PERMISSION: [Self; 21] = [
         Self::PASSWORD_FORGOT,
         Self::PASSWORD_RESET,
         Self::PASSWORD_CHANGE,
@@ -69,6 +76,9 @@ impl Action {
         Self::MFA_REMOVE,
         Self::MFA_RECOVERY_CODES,
         Self::MFA_USE,
+        Self::OAUTH_AUTHORIZE,
+        Self::OAUTH_TOKEN,
+        Self::OAUTH_CONSENT,
         Self::TENANT_SIGN_UP,
         Self::TENANT_ERASE,
         Self::INVITATION_ACCEPT,
@@ -224,6 +234,18 @@ pub enum DenialReason {
     TokenReused,
     /// It is not for somebody who acts in another's place.
     Impersonated,
+    /// A client asked for something that it is not registered for, or in a way that is not the protocol's.
+    BadRequest,
+    /// A client wanted people to be sent to an address that it has not registered.
+    RedirectUri,
+    /// The secret of a client is another, or none was shown.
+    WrongClient,
+    /// What a client wanted tokens for is not good, or not its own.
+    WrongGrant,
+    /// A code was presented again, and what was made of it ended.
+    CodeReused,
+    /// The person did not let the client.
+    ConsentRefused,
 }
 
 /// One field before and after.

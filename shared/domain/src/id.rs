@@ -153,6 +153,8 @@ ids! {
     OperatorId = "opr";
     /// Somebody who is logged in somewhere.
     SessionId = "ses";
+    /// A program that people log in to through the platform.
+    ClientId = "cli";
     /// A sealed value of an application.
     SecretId = "sec";
     /// Something that happened.

@@ -131,6 +131,12 @@ permissions! {
     ApiKeyUpdate = "api_key.update", "Rename an API key, narrow its scopes, or change where and until when it is good.";
     ApiKeyRotate = "api_key.rotate", "Give an API key a new secret.";
     ApiKeyRevoke = "api_key.revoke", "Revoke an API key.";
+    OauthClientList = "oauth_client.list", "List the clients that people log in to.";
+    OauthClientRead = "oauth_client.read", "Read a client, never its secret.";
+    OauthClientCreate = "oauth_client.create", "Create a client with no more than one's own rights.";
+    OauthClientUpdate = "oauth_client.update", "Change a client.";
+    OauthClientRotate = "oauth_client.rotate", "Give a client a new secret.";
+    OauthClientDelete = "oauth_client.delete", "Delete a client.";
     AppList = "app.list", "List applications.";
     AppRead = "app.read", "Read an application and its public keys.";
     AppCreate = "app.create", "Create an application.";

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::access_token::LIFE_S;
 use crate::hash::Sha256;
 use crate::id::{Id as _, SessionId, TenantId, UserId};
 use crate::text::ParseError;
@@ -25,6 +26,10 @@ pub const MOST: usize = 20;
 pub const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// For how long a session lives at the most: 90 days.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// For how long a session of a browser lives: half a day.
+pub const BROWSER: SignedDuration = SignedDuration::from_hours(12);
+/// What stands as the client of a browser's session. No client has such an id.
+pub const BROWSER_CLIENT: &str = "browser";
 /// For how long the refresh token of just before is good still.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(10);
 /// Longest impersonation, in minutes.
@@ -121,6 +126,8 @@ pub struct Session {
     pub client: Option<String>,
     /// What a client asked for and may do.
     pub scope: Option<String>,
+    /// The session of the browser that the person came from, for one of a client.
+    pub within: Option<SessionId>,
     /// Who acts in the person's place.
     pub impersonator: Option<Impersonator>,
     /// How the person proved who it is.
@@ -162,6 +169,7 @@ impl Session {
             address: seen.address,
             client: None,
             scope: None,
+            within: None,
             impersonator: None,
             proof,
             created_at: now,
@@ -170,6 +178,24 @@ impl Session {
             ends_at,
             version: 1,
         }
+    }
+
+    /// The session of a client that the person let do something, who came from a session of the browser. One that the client does not
+    /// refresh is over with its first access token.
+    #[must_use]
+    pub fn of_client(self, client: &str, scope: String, within: SessionId, refreshed: bool) -> Self {
+        let brief = later(self.created_at, SignedDuration::from_secs(LIFE_S));
+        let expires_at = if refreshed { self.expires_at } else { brief };
+        let ends_at = if refreshed { self.ends_at } else { brief };
+        let (client, scope) = (Some(client.to_owned()), Some(scope));
+        Self { client, scope, within: Some(within), expires_at, ends_at, ..self }
+    }
+
+    /// The session of a browser in which somebody logged in to the platform's own pages. No token is made of it by itself.
+    #[must_use]
+    pub fn of_browser(self) -> Self {
+        let until = later(self.created_at, BROWSER);
+        Self { client: Some(BROWSER_CLIENT.to_owned()), expires_at: until, ends_at: until, ..self }
     }
 
     /// The session of somebody else who acts in the person's place until an instant.

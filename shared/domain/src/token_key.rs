@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::text::ParseError;
+use crate::text::{ParseError, text_type};
 
 /// For how long a key signs: 30 days.
 pub const SIGNS: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -19,13 +19,11 @@ pub const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
 pub const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a token is signed (RFC 7518, section 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// RSA of 2048 bits with SHA-256.
-    #[serde(rename = "RS256")]
     Rs256,
     /// ECDSA over P-256 with SHA-256.
-    #[serde(rename = "ES256")]
     Es256,
 }
 
@@ -56,6 +54,8 @@ impl FromStr for Algorithm {
         known.ok_or(ParseError::new("is neither RS256 nor ES256"))
     }
 }
+
+text_type!(Algorithm, format = "^(RS256|ES256)$");
 
 /// The public half of a key as the members of a JWK (RFC 7518, section 6), each in base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -265,6 +265,7 @@ async fn by_session(
         id: user,
         session: id,
         client: claims.client_id.clone(),
+        scope: claims.scope.clone(),
         impersonator: claims.act.map(|acting| acting.sub),
         second_factor_at: claims.second_factor_at(),
         limits: Limits { scopes: claims.scopes(), addresses: Vec::new(), expires_at: end },

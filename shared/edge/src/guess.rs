@@ -52,6 +52,12 @@ impl Guess {
         Self { address: None, account: Counter::new("code", &[&user.to_string()], Patience::ACCOUNT) }
     }
 
+    /// A guess at what clients show, by whoever is at an address. What clients show cannot be guessed: this bounds what trying costs others,
+    /// and no client is kept waiting by it.
+    pub fn at_client(origin: &Origin) -> Self {
+        Self { address: None, account: address("client", origin) }
+    }
+
     /// The same guess from a device. If the account's owner logged in from it before, it is counted by itself.
     pub async fn from_device(
         self,

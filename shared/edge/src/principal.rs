@@ -37,6 +37,8 @@ pub struct Person {
     pub session: SessionId,
     /// The client that the session is of; the platform's own have none.
     pub client: Option<String>,
+    /// What the client was let do, in its words.
+    pub scope: Option<String>,
     /// Who acts in the person's place, if somebody does.
     pub impersonator: Option<UserId>,
     /// When the person last used a second factor.

@@ -61,6 +61,9 @@ pub enum Problem {
     /// The body is not JSON by its own account.
     #[error("the content type is not application/json")]
     UnsupportedMediaType,
+    /// The body is not a form by its own account.
+    #[error("the content type is not application/x-www-form-urlencoded")]
+    NotAForm,
     /// Too many requests of one kind.
     #[error("too many requests")]
     TooManyRequests {
@@ -118,7 +121,7 @@ impl Problem {
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -138,7 +141,7 @@ impl Problem {
             Self::Conflict { code, .. } => code,
             Self::PreconditionFailed { .. } => "precondition-failed",
             Self::TooLarge { .. } => "body-too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::UnsupportedMediaType | Self::NotAForm => "unsupported-media-type",
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::QuotaExceeded(_) => "quota-exceeded",
             Self::Unavailable(_) => "unavailable",

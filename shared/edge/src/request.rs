@@ -87,6 +87,10 @@ pub(crate) fn gateway_base(parts: &Parts) -> Result<String, Problem> {
     }
 }
 
+/// Marks an answer whose handler says itself what went wrong, in the form that its protocol has for it.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnWords;
+
 /// Where authentication leaves the caller for the log line, which is written when the request is gone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known(pub(crate) Arc<OnceLock<Caller>>);
@@ -133,6 +137,7 @@ fn documented(response: Response, path: &str, request_id: &str) -> Response {
     let problem = match parts.extensions.remove::<Arc<Problem>>() {
         Some(problem) => problem,
         None if parts.status == http::StatusCode::METHOD_NOT_ALLOWED => Arc::new(Problem::MethodNotAllowed),
+        None if parts.extensions.get::<OwnWords>().is_some() => return Response::from_parts(parts, body),
         // Handlers answer problems: a bare 400 is the framework's, for a path that is not UTF-8 and so names nothing.
         None if parts.status == http::StatusCode::BAD_REQUEST => {
             parts.status = http::StatusCode::NOT_FOUND;

@@ -122,17 +122,42 @@ impl Context {
         origin: &Origin,
         session: &Session,
     ) -> Result<RefreshToken, Problem> {
-        self.may_log_in(scope, session.user).await?;
         let token = RefreshToken::first(session.id, self.random());
-        session::create(transaction, scope, session, Some(&token))?;
+        self.begin(transaction, scope, origin, session, Some(&token)).await?;
+        Ok(token)
+    }
+
+    /// As [`Context::begin_session`], for a session that is not refreshed.
+    pub async fn begin_brief_session(
+        &self,
+        transaction: &mut Transaction,
+        scope: &TenantScope,
+        origin: &Origin,
+        session: &Session,
+    ) -> Result<(), Problem> {
+        self.begin(transaction, scope, origin, session, None).await
+    }
+
+    async fn begin(
+        &self,
+        transaction: &mut Transaction,
+        scope: &TenantScope,
+        origin: &Origin,
+        session: &Session,
+        token: Option<&RefreshToken>,
+    ) -> Result<(), Problem> {
+        self.may_log_in(scope, session.user).await?;
+        session::create(transaction, scope, session, token)?;
         let began = changes(&Value::Null, &described(session));
         let begins = Event { changes: began, ..event(self, origin, session, Action::SESSION_BEGIN, 1) };
         transaction.event(scope, &begins)?;
-        let others = session::list(self.table()?, scope, session.user, self.now()).await?;
+        // Each client has room of its own, so that none crowds out where else the person is logged in.
+        let mut others = session::list(self.table()?, scope, session.user, self.now()).await?;
+        others.retain(|other| other.client == session.client);
         for crowded in crowded_out(&others, self.now()) {
             self.end_session(transaction, scope, origin, crowded)?;
         }
-        Ok(token)
+        Ok(())
     }
 
     /// As [`Context::begin_session`], for the platform's own login: with the answer to give.

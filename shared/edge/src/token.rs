@@ -132,15 +132,32 @@ struct Opened {
 impl Context {
     /// What an access token says, if it is to be believed; or why not, which is for logs alone.
     pub async fn believe(&self, token: &str, issuer: &str) -> Result<Result<Claims, Fault>, Problem> {
+        self.with_keys(|keys, now| keys.read(token, issuer, now)).await
+    }
+
+    /// What a token of another type says that a key of ours signed. Whether it is to be believed here and now is for the caller to ask.
+    pub async fn read_signed<T: for<'de> Deserialize<'de>>(
+        &self,
+        token: &str,
+        kind: &str,
+    ) -> Result<Result<T, Fault>, Problem> {
+        self.with_keys(|keys, now| keys.signed(token, kind, now)).await
+    }
+
+    /// Reads a token with the keys that were read a moment ago, and once more if they may have changed since.
+    async fn with_keys<T>(
+        &self,
+        read: impl Fn(&Keys, Timestamp) -> Result<T, Fault>,
+    ) -> Result<Result<T, Fault>, Problem> {
         let now = self.now();
         let known = self.key_ring().believed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let recent = known.filter(|(read, _)| now.duration_since(*read) < KEYS_KEPT);
-        let Some((read, keys)) = recent else {
-            return Ok(self.read_keys(now).await?.read(token, issuer, now));
+        let Some((since, keys)) = recent else {
+            return Ok(read(self.read_keys(now).await?.as_ref(), now));
         };
-        match keys.read(token, issuer, now) {
-            Err(Fault::UnknownKey) if now.duration_since(read) >= READ_AGAIN_AFTER => {
-                Ok(self.read_keys(now).await?.read(token, issuer, now))
+        match read(&keys, now) {
+            Err(Fault::UnknownKey) if now.duration_since(since) >= READ_AGAIN_AFTER => {
+                Ok(read(self.read_keys(now).await?.as_ref(), now))
             }
             told => Ok(told),
         }

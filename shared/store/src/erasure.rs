@@ -10,7 +10,8 @@ use rookery_domain::usage::Meter;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential, session,
+    Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential,
+    oauth_client, session,
 };
 
 /// How many items are deleted in one transaction.
@@ -46,7 +47,7 @@ const BELOW: [(&str, &[&str]); 9] = [
     ("sec_", &["version"]),
     ("rel_", &["device", "adoption", "failure"]),
     ("grp_", &["member", "group"]),
-    ("usr_", &["session"]),
+    ("usr_", &["session", "consent"]),
     ("org_", &["group", "user", "division", "workspace"]),
     ("div_", &["division", "project"]),
     ("ws_", &["project"]),
@@ -142,6 +143,22 @@ pub async fn credentials(table: &Table, scope: &TenantScope, budget: &mut Budget
         let ids = items.iter().filter_map(|item| item.sk.parse::<KeyId>().ok());
         let directory: Vec<Key> = ids.map(credential::directory).collect();
         delete(table, &directory, budget).await?;
+        let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
+        delete(table, &keys, budget).await?;
+    }
+    Ok(())
+}
+
+/// Erases the tenant's clients, with their entries in the directory: from then on nobody knows them.
+pub async fn clients(table: &Table, scope: &TenantScope, budget: &mut Budget) -> Result<(), StoreError> {
+    let partition = scope.partition(&["oauth-client"]);
+    while !budget.is_used_up() {
+        let items: Vec<Sort> = first(table, &partition).await?;
+        if items.is_empty() {
+            break;
+        }
+        let entries = items.iter().map(|item| oauth_client::directory(&item.sk));
+        delete(table, &entries.collect::<Vec<_>>(), budget).await?;
         let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
         delete(table, &keys, budget).await?;
     }

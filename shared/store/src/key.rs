@@ -8,6 +8,7 @@ use rookery_domain::app::AppKey;
 use rookery_domain::event::Event;
 use rookery_domain::id::TenantId;
 use rookery_domain::key::Credential;
+use rookery_domain::oauth_client::OauthClient;
 
 /// The right to touch the items of one tenant. There is no way to make one from an id that a caller sent.
 ///
@@ -84,6 +85,12 @@ impl TenantScope {
     /// The scope of the tenant that somebody names to log in there. What is found in it decides whether they may.
     pub(crate) const fn of_slug(tenant: TenantId) -> Self {
         Self(tenant)
+    }
+
+    /// The scope of the tenant whose client somebody names, to log in to it or to show its secret. What is found in it decides whether they
+    /// may.
+    pub(crate) const fn of_client(client: &OauthClient) -> Self {
+        Self(client.tenant)
     }
 
     /// The scope of the tenant whose session somebody holds a refresh token of.

@@ -22,6 +22,8 @@ struct SessionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    within: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     impersonator: Option<Impersonator>,
     methods: Vec<Method>,
     proved_at: Timestamp,
@@ -50,6 +52,7 @@ impl From<&Session> for SessionRecord {
             address: session.address,
             client: session.client,
             scope: session.scope,
+            within: session.within,
             impersonator: session.impersonator,
             methods: session.proof.methods,
             proved_at: session.proof.at,
@@ -74,6 +77,7 @@ impl From<SessionRecord> for Session {
             address: record.address,
             client: record.client,
             scope: record.scope,
+            within: record.within,
             impersonator: record.impersonator,
             proof: Proof {
                 methods: record.methods,
