@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use rookery_tests::forms::form;
 use rookery_tests::fuzz::operations;
 use rookery_tests::ids::Ids;
 use rookery_tests::recorded::{Asked, Roles};
@@ -34,6 +35,9 @@ async fn asked() -> Vec<Asked> {
     let client = ids.0["client"].as_str().expect("a client");
     let fields = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "rc_none")];
     world.submit("/oauth/token", &fields, &[]).await;
+    let query = form(&[("client_id", client), ("redirect_uri", "https://elsewhere.example.com")]);
+    world.get(&owner, &format!("/oauth/authorize?{query}")).await;
+    world.submit("/oauth/interaction", &[("ticket", "none")], &[]).await;
     world.recorder().asked()
 }
 

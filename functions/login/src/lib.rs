@@ -10,7 +10,7 @@ pub mod me;
 pub mod me_sessions;
 pub mod me_totp;
 pub mod mfa;
-mod password;
+pub mod password;
 pub mod password_change;
 pub mod password_forgot;
 pub mod password_reset;

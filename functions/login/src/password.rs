@@ -11,19 +11,25 @@ use rookery_edge::{Context, Guess, Problem, Secret, password};
 use rookery_store::{TenantScope, factor, tenant, user};
 
 /// Somebody whose password was right.
-pub(crate) struct Proved {
-    pub(crate) scope: TenantScope,
-    pub(crate) user: UserId,
-    pub(crate) proof: Proof,
-    pub(crate) guess: Guess,
-    pub(crate) factors: factor::Factors,
+#[derive(Debug)]
+pub struct Proved {
+    /// The scope of the tenant.
+    pub scope: TenantScope,
+    /// Who it is.
+    pub user: UserId,
+    /// That it is.
+    pub proof: Proof,
+    /// The guess that it was.
+    pub guess: Guess,
+    /// What the person logs in with.
+    pub factors: factor::Factors,
     /// Whether the hash has another cost than is asked today.
-    pub(crate) aged: bool,
+    pub aged: bool,
 }
 
 /// Whose password it is. Whether there is no such tenant, no such person, no password or another one, the answer is the same, and so is
 /// the work.
-pub(crate) async fn prove(
+pub async fn prove(
     context: &Context,
     origin: &Origin,
     (slug, email): (&Slug, &Email),

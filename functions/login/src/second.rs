@@ -78,7 +78,7 @@ async fn accept(
 
 /// What somebody shows as a second factor.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Shown<'a> {
+pub enum Shown<'a> {
     /// A code of the authenticator.
     Code(&'a str),
     /// A recovery code.
@@ -86,7 +86,7 @@ pub(crate) enum Shown<'a> {
 }
 
 /// What a person logs in with after a second factor was used; `None` if it was not the right one.
-pub(crate) async fn used(
+pub async fn used(
     context: &Context,
     scope: &TenantScope,
     user: UserId,

@@ -100,6 +100,9 @@ fn add_headers(components: &Components, status: &str, response: &mut Response) {
     if status == "201" || status == "202" && shows {
         add("Location", Type::String, "The path of what was made.");
     }
+    if status == "303" {
+        add("Location", Type::String, "Where to go on.");
+    }
     if matches!(status, "429" | "503") {
         add("Retry-After", Type::Integer, "When to come again, in seconds.");
     }

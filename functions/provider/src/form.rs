@@ -31,6 +31,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(bytes).into_owned().collect()
 }
 
+/// Writes a query.
+pub(crate) fn write(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
 impl FromRequest<Context> for Form {
     type Rejection = Problem;
 

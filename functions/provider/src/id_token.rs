@@ -1,4 +1,4 @@
-//! Id tokens: who the person is and how it logged in, for one client (OpenID Connect Core, section 2).
+//! Id tokens: who the person is and how it logged in, for one client (`OpenID` Connect Core, section 2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -55,7 +55,7 @@ pub(crate) async fn write(
     context.sign_token(terms.id_token_algorithm, ID_TOKEN, &claims).await
 }
 
-/// The left half of a token's digest: what binds it to the id token (OpenID Connect Core, section 3.1.3.6).
+/// The left half of a token's digest: what binds it to the id token (`OpenID` Connect Core, section 3.1.3.6).
 fn half_hash(token: &str) -> String {
     BASE64URL.encode(&Sha256::of(token.as_bytes()).as_bytes()[..16])
 }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_core_holds() {
-        // OpenID Connect Core, appendix A.3: the access token and `at_hash` of its id token.
+        // `OpenID` Connect Core, appendix A.3: the access token and `at_hash` of its id token.
         assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
     }
 }

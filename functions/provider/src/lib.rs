@@ -1,18 +1,26 @@
 //! The platform as a provider of identities: clients, what they ask for and what they get, and the keys for tokens.
 
+pub mod authorize;
 pub mod body;
+mod browser;
 mod client;
+pub mod discovery;
 pub mod failure;
 mod form;
 mod grant;
 mod id_token;
+pub mod interaction;
 pub mod jwks;
 pub mod oauth_client;
 pub mod oauth_client_rotate;
 pub mod oauth_clients;
+mod page;
 mod person;
 pub mod rotator;
 pub mod token;
+pub mod userinfo;
+mod visit;
+mod words;
 
 use rookery_edge::{Kind, Route};
 use rookery_store::Variable::{AuthCacheSeconds, KmsKey, Table, UsageQueue};
@@ -29,4 +37,8 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "oauth-client", needs: NEEDS, kind: Kind::Http(oauth_client::router) },
     Route { handler: "oauth-client-rotate", needs: SEALS, kind: Kind::Http(oauth_client_rotate::router) },
     Route { handler: "oauth-token", needs: SEALS, kind: Kind::Http(token::router) },
+    Route { handler: "openid-configuration", needs: &[], kind: Kind::Http(discovery::router) },
+    Route { handler: "userinfo", needs: NEEDS, kind: Kind::Http(userinfo::router) },
+    Route { handler: "oauth-authorize", needs: SEALS, kind: Kind::Http(authorize::router) },
+    Route { handler: "oauth-interaction", needs: SEALS, kind: Kind::Http(interaction::router) },
 ];

@@ -30,6 +30,7 @@ pub(crate) async fn claims(
         }
         if email {
             claims.insert("email".to_owned(), json!(person.email));
+            claims.insert("email_verified".to_owned(), json!(person.email_verified));
         }
     }
     if !terms.claims.is_empty() {

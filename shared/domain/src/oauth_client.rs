@@ -1,5 +1,5 @@
-//! Clients: programs that people log in to through the platform, or that act with the rights of a service key (RFC 6749, OpenID
-//! Connect).
+//! Clients: programs that people log in to through the platform, or that act with the rights of a service key (RFC 6749,
+//! `OpenID` Connect).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -224,7 +224,7 @@ text_type!(ScopeWord, format = r"^([a-z_]+(\.[a-z_]+)?|\*)$");
 pub struct Scope(pub BTreeSet<ScopeWord>);
 
 impl Scope {
-    /// Those of some words that are among these. What is not understood is left out (OpenID Connect Core, section 3.1.2.1). Whoever may do
+    /// Those of some words that are among these. What is not understood is left out (`OpenID` Connect Core, section 3.1.2.1). Whoever may do
     /// everything may do each thing.
     #[must_use]
     pub fn of_asked(&self, asked: &str) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What went wrong, by the names that RFC 6749 and OpenID Connect Core give it.
+/// What went wrong, by the names that RFC 6749 and `OpenID` Connect Core give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OauthError {
     /// A parameter is missing, stands twice, or says what it cannot.

@@ -1,5 +1,5 @@
 //! Requests of clients that somebody be let in to them: what they ask for, and what has to happen before they get it (RFC 6749, section
-//! 4.1.1; OpenID Connect Core, section 3.1.2.1).
+//! 4.1.1; `OpenID` Connect Core, section 3.1.2.1).
 
 use jiff::Timestamp;
 

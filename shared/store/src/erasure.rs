@@ -18,7 +18,7 @@ use crate::{
 const TOGETHER: usize = 50;
 
 /// Collections of a tenant whose items nothing is below. Those that lead to others are in [`ROOTS`].
-const FLAT: [&str; 15] = [
+const FLAT: [&str; 16] = [
     "access",
     "binding",
     "factor",
@@ -30,6 +30,7 @@ const FLAT: [&str; 15] = [
     "key-use",
     "known-device",
     "notification",
+    "oauth-client",
     "quota",
     "unique",
     "usage-batch",

@@ -1,5 +1,6 @@
 //! Tokens for a client that acts by itself, with the rights of its service key (RFC 6749, section 4.4).
 
+use jiff::Timestamp;
 use rookery_domain::access_token::{Claims, Holder, LIFE_S};
 use rookery_domain::event::DenialReason;
 use rookery_domain::id::EventId;
@@ -30,7 +31,7 @@ pub(super) async fn answer(asked: &Asked<'_>) -> Result<TokenAnswer, Failure> {
         let why = "scope has nothing that the client may ask for by itself";
         return Err(Failure::Told(OauthError::InvalidScope, why));
     }
-    let (from, end) = (now.as_second(), found.key.expires_at.map_or(i64::MAX, |end| end.as_second()));
+    let (from, end) = (now.as_second(), found.key.expires_at.map_or(i64::MAX, Timestamp::as_second));
     let claims = Claims {
         iss: asked.issuer.0.clone(),
         aud: asked.issuer.0.clone(),

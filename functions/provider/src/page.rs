@@ -1,0 +1,261 @@
+//! The pages that people see: plain HTML without scripts, which load nothing, are framed by nobody, and lead to the platform and to the
+//! client that the person came from alone.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderValue, StatusCode, header};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use rookery_domain::hash::Sha256;
+use rookery_domain::oauth_client::{RedirectUri, Scope};
+use rookery_edge::{OwnWords, Problem};
+
+use crate::browser::{Browser, REFERRER_POLICY};
+use crate::words::Language;
+
+const STYLE: &str = include_str!("page.css");
+/// Where forms go.
+const ACTION: &str = "/oauth/interaction";
+
+static STYLE_HASH: LazyLock<String> =
+    LazyLock::new(|| BASE64.encode(Sha256::of(STYLE.as_bytes()).as_bytes()));
+
+/// Something that went wrong before anybody could be sent anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The client is not known.
+    Client,
+    /// It has not registered the address.
+    Address,
+    /// The request is too long, or none.
+    Unreadable,
+    /// The page is too old, or another browser's.
+    Old,
+    /// The tenant is suspended.
+    Suspended,
+    /// Too much came from here.
+    Often(u64),
+}
+
+/// What a login page says was wrong before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// Address or password.
+    Password,
+    /// It was too early for another try.
+    Wait(u64),
+    /// A second factor is asked for that the person has not.
+    FactorMissing,
+    /// The code of the second factor.
+    Code,
+}
+
+impl Wrong {
+    fn said(self, language: Language) -> String {
+        let words = language.words();
+        match self {
+            Self::Password => words.wrong.to_owned(),
+            Self::Wait(seconds) => format!("{} {seconds} {}", words.wait, words.seconds),
+            Self::FactorMissing => words.factor_missing.to_owned(),
+            Self::Code => words.code_wrong.to_owned(),
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Password | Self::Code => StatusCode::UNAUTHORIZED,
+            Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::FactorMissing => StatusCode::FORBIDDEN,
+        }
+    }
+
+    const fn retry_after_s(self) -> Option<u64> {
+        match self {
+            Self::Wait(seconds) => Some(seconds),
+            _ => None,
+        }
+    }
+}
+
+/// Whom a page is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    /// What the page is bound to.
+    pub(crate) ticket: &'a str,
+    /// The tenant's name.
+    pub(crate) tenant: &'a str,
+    /// The client's name.
+    pub(crate) client: &'a str,
+    /// Where the person goes in the end.
+    pub(crate) to: &'a RedirectUri,
+}
+
+fn whole(language: Language, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { h1 { (title) } (content) } }
+        }
+    }
+}
+
+fn alert(wrong: Option<Wrong>, language: Language) -> Markup {
+    html! {
+        @if let Some(wrong) = wrong { p .fault #fault role="alert" { (wrong.said(language)) } }
+    }
+}
+
+/// The page to log in on. `email` is what stands in the field already.
+pub(crate) fn log_in(
+    browser: &Browser,
+    about: About<'_>,
+    email: &str,
+    wrong: Option<Wrong>,
+) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let described = wrong.map(|_| "fault");
+    let content = html! {
+        (alert(wrong, browser.language))
+        p { (words.goes_on_to) " " strong { (about.client) } }
+        form method="post" action=(ACTION) {
+            input type="hidden" name="ticket" value=(about.ticket);
+            label for="email" { (words.email) }
+            input #email type="email" name="email" value=(email) autocomplete="username" required
+                autofocus[email.is_empty()] aria-describedby=[described];
+            label for="password" { (words.password) }
+            input #password type="password" name="password" autocomplete="current-password" required
+                autofocus[!email.is_empty()] aria-describedby=[described];
+            div .actions {
+                button type="submit" name="step" value="login" { (words.log_in) }
+                button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
+            }
+        }
+    };
+    let title = format!("{} {}", words.log_in_to, about.tenant);
+    answer(browser, &whole(browser.language, &title, &content), wrong, Some(about.to))
+}
+
+/// The page to show a code of a second factor on. `pending` is the login that waits for it.
+pub(crate) fn code(
+    browser: &Browser,
+    about: About<'_>,
+    pending: &str,
+    wrong: Option<Wrong>,
+) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let content = html! {
+        (alert(wrong, browser.language))
+        p { (words.goes_on_to) " " strong { (about.client) } }
+        form method="post" action=(ACTION) {
+            input type="hidden" name="ticket" value=(about.ticket);
+            input type="hidden" name="pending" value=(pending);
+            label for="code" { (words.code) }
+            input #code type="text" name="code" autocomplete="one-time-code" autocapitalize="off" spellcheck="false"
+                required autofocus aria-describedby="help";
+            p #help .help { (words.code_help) }
+            label .check for="recovery" {
+                input #recovery type="checkbox" name="recovery" value="yes"; (words.recovery)
+            }
+            div .actions {
+                button type="submit" name="step" value="code" { (words.go_on) }
+                button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
+            }
+        }
+    };
+    answer(browser, &whole(browser.language, words.code_title, &content), wrong, Some(about.to))
+}
+
+/// The page to let a client in on.
+pub(crate) fn consent(
+    browser: &Browser,
+    about: About<'_>,
+    email: &str,
+    scope: &Scope,
+) -> Result<Response, Problem> {
+    let (language, words) = (browser.language, browser.language.words());
+    let content = html! {
+        p { strong { (about.client) } " " (words.asks) }
+        ul { @for word in &scope.0 { li { (language.describe(*word)) } } }
+        p .help { (words.logged_in_as) " " (email) " (" (about.tenant) ")." }
+        p .help { (words.sent_to) " " code { (about.to.origin()) } }
+        form method="post" action=(ACTION) {
+            input type="hidden" name="ticket" value=(about.ticket);
+            div .actions {
+                button type="submit" name="step" value="allow" autofocus { (words.allow) }
+                button .quiet type="submit" name="step" value="cancel" { (words.deny) }
+            }
+        }
+    };
+    answer(browser, &whole(language, words.consent_title, &content), None, Some(about.to))
+}
+
+/// The page that says what went wrong where nobody can be sent anywhere.
+pub(crate) fn error(browser: &Browser, fault: Fault) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let (status, said) = match fault {
+        Fault::Client => (StatusCode::BAD_REQUEST, words.error_client),
+        Fault::Address => (StatusCode::BAD_REQUEST, words.error_address),
+        Fault::Unreadable => (StatusCode::BAD_REQUEST, words.error_long),
+        Fault::Old => (StatusCode::BAD_REQUEST, words.error_old),
+        Fault::Suspended => (StatusCode::FORBIDDEN, words.error_suspended),
+        Fault::Often(_) => (StatusCode::TOO_MANY_REQUESTS, words.error_often),
+    };
+    let content = html! { p role="alert" { (said) } };
+    let mut response = answer(browser, &whole(browser.language, words.error_title, &content), None, None)?;
+    *response.status_mut() = status;
+    if let Fault::Often(seconds) = fault {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
+}
+
+/// A page with the headers of all pages. Forms may lead to the platform, and from there to where the person goes in the end.
+fn answer(
+    browser: &Browser,
+    page: &Markup,
+    wrong: Option<Wrong>,
+    to: Option<&RedirectUri>,
+) -> Result<Response, Problem> {
+    let beyond = to.map_or("", RedirectUri::origin);
+    let hash = STYLE_HASH.as_str();
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self' {beyond}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let mut response = page.0.clone().into_response();
+    response.extensions_mut().insert(OwnWords);
+    *response.status_mut() = wrong.map_or(StatusCode::OK, Wrong::status);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, browser.language.tag()),
+        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
+    }
+    if let Some(seconds) = wrong.and_then(Wrong::retry_after_s) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    browser.give(headers)?;
+    Ok(response)
+}
+
+/// Sends the browser on. What is asked there is asked anew: nothing of a form is sent along.
+pub(crate) fn send_on(browser: &Browser, to: &str) -> Result<Response, Problem> {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, HeaderValue::from_str(to).map_err(Problem::internal)?);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    browser.give(headers)?;
+    Ok(response)
+}

@@ -1,0 +1,213 @@
+//! What the pages say, in every language that they speak.
+
+use rookery_domain::oauth_client::ScopeWord;
+use rookery_domain::permission::Permission;
+
+/// A language of the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    English,
+    German,
+}
+
+impl Language {
+    /// All of them, the usual one first.
+    pub(crate) const ALL: [Self; 2] = [Self::English, Self::German];
+
+    /// The tag of RFC 5646.
+    pub(crate) const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    /// The language of a tag, whatever its region.
+    fn of(tag: &str) -> Option<Self> {
+        let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+    }
+
+    /// The first of some tags that is spoken here: the parameter `ui_locales`.
+    pub(crate) fn among(tags: &str) -> Option<Self> {
+        tags.split(' ').find_map(Self::of)
+    }
+
+    /// The language that a browser likes best, by its header (RFC 9110, section 12.5.4).
+    pub(crate) fn accepted(header: &str) -> Self {
+        let weighed = header.split(',').filter_map(|part| {
+            let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
+            let weight = match rest.trim().strip_prefix("q=") {
+                Some(text) => text.trim().parse::<f32>().ok()?,
+                None => 1.0,
+            };
+            Some((Self::of(tag)?, weight)).filter(|_| weight > 0.0)
+        });
+        // Of equal ones the first.
+        let best = weighed.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map_or(Self::English, |(language, _)| language)
+    }
+
+    /// What the pages say.
+    pub(crate) const fn words(self) -> &'static Words {
+        match self {
+            Self::English => &ENGLISH,
+            Self::German => &GERMAN,
+        }
+    }
+
+    /// What a client may do that is let in, in a sentence.
+    pub(crate) fn describe(self, word: ScopeWord) -> String {
+        let words = self.words();
+        match word {
+            ScopeWord::Openid => words.may_openid.to_owned(),
+            ScopeWord::Profile => words.may_profile.to_owned(),
+            ScopeWord::Email => words.may_email.to_owned(),
+            ScopeWord::OfflineAccess => words.may_offline.to_owned(),
+            ScopeWord::Everything => words.may_everything.to_owned(),
+            ScopeWord::May(permission) => self.permission(permission),
+        }
+    }
+
+    fn permission(self, permission: Permission) -> String {
+        format!("{} {permission}", self.words().may_permission)
+    }
+}
+
+/// What the pages say.
+pub(crate) struct Words {
+    pub(crate) log_in: &'static str,
+    pub(crate) log_in_to: &'static str,
+    pub(crate) goes_on_to: &'static str,
+    pub(crate) email: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) wrong: &'static str,
+    pub(crate) wait: &'static str,
+    pub(crate) seconds: &'static str,
+    pub(crate) factor_missing: &'static str,
+    pub(crate) code_title: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) code_help: &'static str,
+    pub(crate) recovery: &'static str,
+    pub(crate) code_wrong: &'static str,
+    pub(crate) go_on: &'static str,
+    pub(crate) cancel: &'static str,
+    pub(crate) consent_title: &'static str,
+    pub(crate) asks: &'static str,
+    pub(crate) logged_in_as: &'static str,
+    pub(crate) sent_to: &'static str,
+    pub(crate) allow: &'static str,
+    pub(crate) deny: &'static str,
+    pub(crate) may_openid: &'static str,
+    pub(crate) may_profile: &'static str,
+    pub(crate) may_email: &'static str,
+    pub(crate) may_offline: &'static str,
+    pub(crate) may_everything: &'static str,
+    pub(crate) may_permission: &'static str,
+    pub(crate) error_title: &'static str,
+    pub(crate) error_client: &'static str,
+    pub(crate) error_address: &'static str,
+    pub(crate) error_long: &'static str,
+    pub(crate) error_old: &'static str,
+    pub(crate) error_suspended: &'static str,
+    pub(crate) error_often: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    log_in: "Log in",
+    log_in_to: "Log in to",
+    goes_on_to: "You go on to",
+    email: "Email address",
+    password: "Password",
+    wrong: "Email address or password is not right.",
+    wait: "Too many tries. Try again in",
+    seconds: "seconds.",
+    factor_missing: "Your organisation asks for a second factor, and you have none yet. Set one up first.",
+    code_title: "Second factor",
+    code: "Code",
+    code_help: "The six digits that your authenticator shows.",
+    recovery: "This is a recovery code",
+    code_wrong: "The code is wrong, or was used.",
+    go_on: "Continue",
+    cancel: "Cancel",
+    consent_title: "Let it in?",
+    asks: "asks to:",
+    logged_in_as: "You are logged in as",
+    sent_to: "You will be sent to",
+    allow: "Allow",
+    deny: "Do not allow",
+    may_openid: "Know who you are",
+    may_profile: "See your name",
+    may_email: "See your email address",
+    may_offline: "Keep this access when you are away",
+    may_everything: "Do everything that you may do",
+    may_permission: "Do in your name:",
+    error_title: "This does not work",
+    error_client: "The application that sent you here is not known.",
+    error_address: "The application that sent you here wants you sent to an address that it has not registered.",
+    error_long: "The application that sent you here asks in a way that cannot be read.",
+    error_old: "This page is too old, or was opened in another browser. Go back to the application and begin again.",
+    error_suspended: "The organisation is suspended. Ask those who look after it.",
+    error_often: "Too many requests came from here. Try again later.",
+};
+
+const GERMAN: Words = Words {
+    log_in: "Anmelden",
+    log_in_to: "Anmelden bei",
+    goes_on_to: "Es geht weiter zu",
+    email: "E-Mail-Adresse",
+    password: "Passwort",
+    wrong: "E-Mail-Adresse oder Passwort stimmt nicht.",
+    wait: "Zu viele Versuche. Versuchen Sie es wieder in",
+    seconds: "Sekunden.",
+    factor_missing: "Ihre Organisation verlangt einen zweiten Faktor, und Sie haben noch keinen. Richten Sie erst einen ein.",
+    code_title: "Zweiter Faktor",
+    code: "Code",
+    code_help: "Die sechs Ziffern, die Ihr Authenticator zeigt.",
+    recovery: "Das ist ein Wiederherstellungscode",
+    code_wrong: "Der Code ist falsch oder wurde schon benutzt.",
+    go_on: "Weiter",
+    cancel: "Abbrechen",
+    consent_title: "Zugriff erlauben?",
+    asks: "möchte:",
+    logged_in_as: "Sie sind angemeldet als",
+    sent_to: "Sie werden weitergeleitet an",
+    allow: "Erlauben",
+    deny: "Nicht erlauben",
+    may_openid: "Wissen, wer Sie sind",
+    may_profile: "Ihren Namen sehen",
+    may_email: "Ihre E-Mail-Adresse sehen",
+    may_offline: "Diesen Zugriff behalten, wenn Sie nicht da sind",
+    may_everything: "Alles tun, was Sie dürfen",
+    may_permission: "In Ihrem Namen tun:",
+    error_title: "Das geht nicht",
+    error_client: "Die Anwendung, von der Sie kommen, ist nicht bekannt.",
+    error_address: "Die Anwendung, von der Sie kommen, möchte Sie an eine Adresse weiterleiten, die sie nicht angemeldet hat.",
+    error_long: "Die Anwendung, von der Sie kommen, fragt auf eine Weise, die nicht zu lesen ist.",
+    error_old: "Diese Seite ist zu alt oder wurde in einem anderen Browser geöffnet. Gehen Sie zurück zur Anwendung und beginnen Sie von vorn.",
+    error_suspended: "Die Organisation ist gesperrt. Fragen Sie, wer sie betreut.",
+    error_often: "Von hier kamen zu viele Anfragen. Versuchen Sie es später wieder.",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_the_one_that_is_liked_best() {
+        for (header, expected) in [
+            ("", Language::English),
+            ("de", Language::German),
+            ("de-AT,de;q=0.9,en;q=0.8", Language::German),
+            ("en;q=0.5, DE;q=0.7", Language::German),
+            ("fr, en", Language::English),
+            ("fr", Language::English),
+            ("de;q=0, en;q=0.1", Language::English),
+            ("de;q=x", Language::English),
+        ] {
+            assert_eq!(Language::accepted(header), expected, "{header}");
+        }
+        assert_eq!(Language::among("fr de-CH en"), Some(Language::German));
+        assert_eq!(Language::among("fr"), None);
+    }
+}
