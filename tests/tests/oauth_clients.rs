@@ -1,7 +1,5 @@
 //! Clients: registering them, and what they get by themselves.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
