@@ -98,6 +98,15 @@ pub fn operations(api: &Value) -> Vec<Operation> {
         .collect()
 }
 
+/// What an operation takes as its body, whatever kind of JSON it is; `null` for none.
+pub fn body_schema(operation: &Operation) -> &Value {
+    let content = &operation.description["requestBody"]["content"];
+    match &content["application/json"]["schema"] {
+        Value::Null => &content["application/scim+json"]["schema"],
+        schema => schema,
+    }
+}
+
 /// A request to an operation. `known` are ids that exist, by the name of their placeholder.
 pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice: &mut Dice) -> Shot {
     let mut path = operation.path.clone();
@@ -131,7 +140,7 @@ pub fn shot(api: &Value, operation: &Operation, known: &Map<String, Value>, dice
     if dice.one_in(5) {
         headers.push(("idempotency-key".to_owned(), format!("k{}", dice.roll() % 4)));
     }
-    let schema = &operation.description["requestBody"]["content"]["application/json"]["schema"];
+    let schema = body_schema(operation);
     let body = (!schema.is_null()).then(|| {
         let mut body = value(api, schema, dice, 0);
         name_known(&mut body, &operation.path, known, dice);

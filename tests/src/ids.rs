@@ -1,5 +1,6 @@
 //! One of every thing that a path can name, in a [`World`], and bodies that fit the operations.
 
+use http::Method;
 use rookery_domain::hash::Sha256;
 use serde_json::{Map, Value, json};
 
@@ -36,8 +37,17 @@ impl Ids {
         world.post(owner, &path, json!({"user_id": people.text("/items/0/id")})).await.expect(201);
         let body = json!({"name": "Dashboard", "redirect_uris": ["https://dashboard.example.com/cb"]});
         let client = world.post(owner, "/v1/oauth-clients", body).await.expect(201);
+        // What a directory sent; it comes last, so that the founder stays the first of the people above.
+        let sent = json!({"userName": format!("sent-to-{}@example.com", owner.tenant), "externalId": "e1"});
+        let sent = world.post(owner, "/scim/v2/Users", sent).await.expect(201);
+        let crew =
+            json!({"displayName": "Crew", "externalId": "e2", "members": [{"value": sent.text("/id")}]});
+        world.post(owner, "/scim/v2/Groups", crew).await.expect(201);
         Self(Map::from_iter([
             ("client".to_owned(), json!(client.text("/id"))),
+            ("resource_type".to_owned(), json!("User")),
+            ("schema".to_owned(), json!("urn:ietf:params:scim:schemas:core:2.0:User")),
+            ("endpoint".to_owned(), json!("Widgets")),
             ("tenant".to_owned(), json!(owner.tenant)),
             ("session".to_owned(), json!(world.seed_session(owner).await)),
             ("role".to_owned(), json!(role.text("/id"))),
@@ -85,6 +95,13 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         return None;
     }
     let path = operation.path.as_str();
+    if path.starts_with("/scim/") {
+        let patch = json!({"op": "replace", "path": "displayName", "value": "Renamed"});
+        return Some(match operation.method {
+            Method::PATCH => json!({"Operations": [patch]}),
+            _ => json!({"displayName": "Renamed", "userName": "renamed@example.com"}),
+        });
+    }
     Some(match path.rsplit('/').next().unwrap_or_default() {
         "organizations" | "projects" | "workspaces" | "groups" => json!({"name": "Other"}),
         "divisions" => json!({"name": "Other", "code": "OTHER"}),

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::fuzz::Operation;
+use crate::fuzz::{Operation, body_schema};
 use crate::ids::{Ids, body_for};
 
 /// How deep bodies are looked into.
@@ -17,6 +17,9 @@ const DEPTH: usize = 5;
 
 /// What belongs to ids in a pattern: the length of all of them.
 const OF_IDS: &str = "{25}";
+
+/// What paths name that belongs to nobody.
+const OF_NOBODY: [&str; 3] = ["resource_type", "schema", "endpoint"];
 
 /// Where an id stands in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,7 @@ impl Sample {
                 _ => {}
             }
         }
-        let schema = &operation.description["requestBody"]["content"]["application/json"]["schema"];
+        let schema = body_schema(operation);
         if !schema.is_null() {
             let mut body = value(api, "", schema, ids, DEPTH);
             // What is known to be sound beyond what the schema says.
@@ -122,7 +125,8 @@ impl Sample {
         match place {
             Place::Path(name) => ids.0.get(name).and_then(text).into_iter().collect(),
             Place::Query(_) | Place::Body(_) => {
-                let all = ids.0.values().filter_map(text);
+                let all = ids.0.iter().filter(|(name, _)| !OF_NOBODY.contains(&name.as_str()));
+                let all = all.filter_map(|(_, id)| text(id));
                 all.filter(|id| pattern.is_none_or(|pattern| pattern.is_match(id))).collect()
             }
         }

@@ -45,6 +45,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_events::ROUTES,
         rookery_login::ROUTES,
         rookery_provider::ROUTES,
+        rookery_scim::ROUTES,
         rookery_meta::ROUTES,
     ]
     .concat()
@@ -124,6 +125,16 @@ impl Reply {
         assert_eq!(self.body["status"], self.status.as_u16());
         assert!(self.body["request_id"].is_string() && self.body["instance"].is_string());
         self.text("/type").trim_start_matches("/problems/").to_owned()
+    }
+
+    /// The word for what went wrong in SCIM, or the status where it has none.
+    #[track_caller]
+    pub fn scim_problem(&self) -> String {
+        assert_eq!(self.headers["content-type"], "application/scim+json");
+        assert_eq!(self.body["schemas"][0], "urn:ietf:params:scim:api:messages:2.0:Error");
+        let status = self.text("/status");
+        assert!(status == self.status.as_str() && self.body["detail"].is_string(), "{}", self.body);
+        self.body["scimType"].as_str().map_or(status, str::to_owned)
     }
 
     /// The places of the faults that a problem names.

@@ -41,7 +41,11 @@ async fn no_request_made_from_the_document_is_a_fault_of_ours() {
             assert!(status < 500 || status == 503, "{shot:?} was answered {status}: {}", reply.body);
             // OAuth and the pages say in words of their own what is wrong.
             let own_words = operation.path.starts_with("/oauth/");
-            if status >= 400 && !reply.bytes.is_empty() && !own_words {
+            if status >= 400
+                && reply.headers.get("content-type").is_some_and(|kind| kind == "application/scim+json")
+            {
+                reply.scim_problem();
+            } else if status >= 400 && !reply.bytes.is_empty() && !own_words {
                 reply.problem();
             }
         }

@@ -29,6 +29,9 @@ const OF_PEOPLE: [&str; 4] = [
     "/v1/me/mfa/recovery-codes",
 ];
 
+/// What paths name that anybody may know.
+const PUBLIC: [&str; 3] = ["app_key", "resource_type", "schema"];
+
 fn security(operation: &Operation) -> impl Iterator<Item = &Value> {
     operation.description["security"].as_array().into_iter().flatten()
 }
@@ -146,8 +149,11 @@ impl Walk {
         let (what, method) = (name(operation), &operation.method);
         let own = Sample::of(&self.api, operation, &self.own);
         let mut asked = 0;
-        // The key of an app is in every copy of the app: whoever has one may ask with it.
-        let public = |place: &Place| is_open(operation) && *place == Place::Path("app_key".to_owned());
+        // The key of an app is in every copy of the app: whoever has one may ask with it. What SCIM serves is the same for everybody.
+        let public = |place: &Place| match place {
+            Place::Path(name) => is_open(operation) && PUBLIC.contains(&name.as_str()),
+            _ => false,
+        };
         for (place, pattern) in own.places.iter().filter(|(place, _)| !public(place)) {
             for id in Sample::fitting(place, pattern.as_ref(), &self.ids) {
                 let nobodys = unknown(&id);

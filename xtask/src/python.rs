@@ -29,6 +29,11 @@ impl Python {
         Self::up_to_date(project, "venv", "requirements.txt").await
     }
 
+    /// What tests talk to the stack with, as others would.
+    pub(crate) async fn counterparts(project: &Project) -> Result<Self> {
+        Self::up_to_date(project, "counterparts", "requirements-tests.txt").await
+    }
+
     /// What `sam build` calls to build for Amazon Linux: cargo-lambda, and zig to link with.
     pub(crate) async fn build_tools(project: &Project) -> Result<Self> {
         let tools = Self::up_to_date(project, "build-tools", "requirements-build.txt").await?;

@@ -82,7 +82,10 @@ async fn tests(project: &Project, stack: Option<&Path>) -> Result<()> {
         .args(["nextest", "run", "--workspace", "--test-threads"])
         .arg(at_a_time.to_string());
     nextest = match stack {
-        Some(stack) => nextest.env("ROOKERY_STACK", stack),
+        Some(stack) => {
+            let python = Python::counterparts(project).await?.programs().join("python");
+            nextest.env("ROOKERY_STACK", stack).env("ROOKERY_TEST_PYTHON", python)
+        }
         None => nextest.without_env("ROOKERY_STACK").args(["--filterset", "not binary(/^e2e/)"]),
     };
     if nextest.passes().await? { Ok(()) } else { Err(Failure::Reported) }

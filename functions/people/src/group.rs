@@ -2,14 +2,12 @@
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::binding::Subject;
-use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::id::GroupId;
 use rookery_domain::permission::right;
 use rookery_domain::text::Name;
 use rookery_edge::{Answer, Body, Context, Document, IfMatch, Problem, Scope, deciding};
-use rookery_store::{Refusal, Transaction, access, group};
+use rookery_roster::groups;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -78,14 +76,8 @@ async fn rename(
     let Some(name) = value.name.filter(|name| *name != before.name) else {
         return Ok(Answer::ok(&body::Group::from(&before))?.version(before.version));
     };
-    let after = before.renamed(name, context.now());
-
+    let (transaction, after) = groups::rename(&context, &scope, &before, name, &[])?;
     let body = body::Group::from(&after);
-    let changed = changes(&body::Group::from(&before), &body);
-    let event = scope.event(&context, Resource::new("group", after.id), after.version, changed);
-    let mut transaction = Transaction::new();
-    group::replace(&mut transaction, &scope.tenant, &before, &after)?;
-    transaction.event(&scope.tenant, &event)?;
     let answer = Answer::ok(&body)?.version(after.version);
     context.commit(&scope.tenant, None, transaction, answer).await
 }
@@ -113,16 +105,7 @@ async fn delete(
     deciding(|| async {
         let before = load::group(&context, &scope.tenant, &id).await?;
         if_match.check(before.version)?;
-        let access = access::find(context.table()?, &scope.tenant, Subject::Group(before.id)).await?;
-        let access = access.unwrap_or_default();
-        if !access.grants.is_empty() {
-            return Err(Refusal::NotEmpty("bindings").into());
-        }
-        let changed = changes(&body::Group::from(&before), &serde_json::Value::Null);
-        let event = scope.event(&context, Resource::new("group", before.id), before.version + 1, changed);
-        let mut transaction = Transaction::new();
-        group::delete(&mut transaction, &scope.tenant, &before, &access);
-        transaction.event(&scope.tenant, &event)?;
+        let transaction = groups::delete(&context, &scope, &before).await?;
         context.commit(&scope.tenant, None, transaction, Answer::no_content()).await
     })
     .await

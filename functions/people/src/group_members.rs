@@ -4,16 +4,13 @@ use std::str::FromStr;
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::binding::Subject;
-use rookery_domain::event::{Change, Resource};
 use rookery_domain::fault::Faults;
-use rookery_domain::group::Member;
 use rookery_domain::id::{GroupId, UserId};
-use rookery_domain::permission::{Permission, right};
+use rookery_domain::permission::right;
 use rookery_domain::text::ParseError;
 use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Scope, deciding};
-use rookery_store::{Listed, Refusal, Slice, TenantScope, Transaction, access, group};
-use serde_json::{Value, json};
+use rookery_roster::groups;
+use rookery_store::{Listed, Slice, TenantScope, group};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -155,27 +152,9 @@ async fn add(
 ) -> Result<Answer, Problem> {
     deciding(|| async {
         let before = load::group(&context, &scope.tenant, &id).await?;
-        let stranger = || Problem::invalid("/user_id", "is nobody of the group's organization");
-        let person = load::place(&context, &scope.tenant, value.user_id.into()).await?;
-        person.filter(|place| place.organization() == Some(before.organization)).ok_or_else(stranger)?;
-        let subject = Subject::User(value.user_id);
-        let access = access::find(context.table()?, &scope.tenant, subject).await?.ok_or_else(stranger)?;
-        if access.groups.contains(&before.id) {
-            return Err(Refusal::Taken("membership").into());
-        }
-        let path = format!("/v1/groups/{}/members", before.id);
-        let given = load::given_to(&context, &scope.tenant, before.id).await?;
-        load::must_cover(&context, &scope, Permission::GroupMemberAdd, &given, &path).await?;
-        let now = context.now();
-        let after = before.joined(access.groups.len(), now).map_err(load::full)?;
-        let member = Member { group: after.id, user: value.user_id, added_at: now };
-
-        let changed = Change { field: "members".into(), before: Value::Null, after: json!(member.user) };
-        let event = scope.event(&context, Resource::new("group", after.id), after.version, vec![changed]);
-        let mut transaction = Transaction::new();
-        group::join(&mut transaction, &scope.tenant, &after, &member, &access)?;
-        transaction.event(&scope.tenant, &event)?;
-        let location = format!("{path}/{}", member.user);
+        let joined = groups::join(&context, &scope, &before, value.user_id, "/user_id").await?;
+        let (transaction, after, member) = joined;
+        let location = format!("/v1/groups/{}/members/{}", after.id, member.user);
         let answer = Answer::created(location, &body::Membership::new(&member, vec![after.id]))?;
         context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
     })

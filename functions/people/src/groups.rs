@@ -5,14 +5,14 @@ use std::str::FromStr;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::Faults;
-use rookery_domain::group::{Forest, Full, Group, MOST_GROUPS};
+use rookery_domain::group::{Forest, Group};
 use rookery_domain::id::{DivisionId, GroupId, OrganizationId};
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::text::{Name, ParseError};
 use rookery_edge::{Answer, Body, Context, Document, Page, Params, Problem, Reach, deciding};
-use rookery_store::{Transaction, group};
+use rookery_roster::groups;
+use rookery_store::group;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -160,35 +160,10 @@ async fn create(
         load::must_hold(&context, &scope, Permission::GroupCreate, parent.home(), &path).await?;
     }
     deciding(|| async {
-        let table = context.table()?;
-        let tree = group::tree(table, &scope.tenant, organization).await?;
-        if tree.count >= MOST_GROUPS {
-            return Err(load::full(Full::Groups));
-        }
-        if value.parent_id.is_some() {
-            let forest = group::forest(table, &scope.tenant, organization).await?;
-            let fits = forest.may_create(value.parent_id);
-            fits.map_err(|fault| Problem::invalid("/parent_id", fault.to_string()))?;
-        }
-        let now = context.now();
-        let made = Group {
-            id: context.new_id(),
-            tenant: scope.tenant.tenant(),
-            organization,
-            division,
-            parent: value.parent_id,
-            name: value.name.clone(),
-            members: 0,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        };
+        let new =
+            groups::NewGroup { organization, division, parent: value.parent_id, name: value.name.clone() };
+        let (transaction, made) = groups::create(&context, &scope, &new, &home).await?;
         let body = body::Group::from(&made);
-        let changed = changes(&serde_json::Value::Null, &body);
-        let event = scope.event(&context, Resource::new("group", made.id), made.version, changed);
-        let mut transaction = Transaction::new();
-        group::create(&mut transaction, &scope.tenant, &made, &home, tree)?;
-        transaction.event(&scope.tenant, &event)?;
         let answer = Answer::created(format!("/v1/groups/{}", made.id), &body)?.version(made.version);
         context.commit(&scope.tenant, idempotency.as_ref(), transaction, answer).await
     })

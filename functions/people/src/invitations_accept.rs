@@ -18,16 +18,17 @@ use rookery_domain::user::{User, UserState};
 use rookery_edge::password::{self, About, Chosen};
 use rookery_edge::wire::{self, NewApiKey};
 use rookery_edge::{Answer, Body, Context, Document, Problem, RequestFacts, deciding};
-use rookery_store::access::{self, Access};
+use rookery_roster::{ownership, people, quota};
+use rookery_store::access::Access;
 use rookery_store::factor::{self, Factors};
-use rookery_store::{TenantScope, Transaction, binding, credential, group, invitation, node, tenant, user};
+use rookery_store::{TenantScope, Transaction, binding, credential, group, invitation, node, tenant};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{gifts, load, ownership, quota};
+use crate::{gifts, load};
 
 /// The name of the key that comes with accepting.
 const FIRST_KEY: &str = "default";
@@ -193,9 +194,6 @@ impl Joined {
         let user = &self.user;
         let after = before.ended(InvitationState::Accepted, Some(user.id), user.created_at);
         invitation::replace(transaction, scope, before, &after)?;
-        user::create(transaction, scope, user)?;
-        quota::take_member(transaction, scope, &self.home);
-        node::create(transaction, scope, user.id, &self.home)?;
         for group in &self.groups {
             let member = Member { group: group.id, user: user.id, added_at: user.created_at };
             group::join_new(transaction, scope, group, &member)?;
@@ -205,7 +203,7 @@ impl Joined {
             grants: self.binding.iter().map(|binding| binding.grant.clone()).collect(),
             ..Access::default()
         };
-        access::create(transaction, scope, Subject::User(user.id), &access)?;
+        people::settle(transaction, scope, user, &self.home, &access)?;
         if let Some(binding) = &self.binding {
             binding::create(transaction, scope, binding)?;
             // A role of the tenant stays while somebody has it.

@@ -1,7 +1,6 @@
 //! People: groups, the records of people, and invitations.
 
 pub mod body;
-mod erase;
 mod gifts;
 pub mod group;
 pub mod group_member;
@@ -15,8 +14,6 @@ pub mod invitations;
 pub mod invitations_accept;
 mod load;
 mod mails;
-mod ownership;
-mod quota;
 pub mod user;
 pub mod user_state;
 pub mod users;

@@ -2,18 +2,17 @@
 
 use axum::extract::{Path, State};
 use deserr::Deserr;
-use rookery_domain::event::{Resource, changes};
 use rookery_domain::fault::{Faults, Patch};
 use rookery_domain::id::{DivisionId, UserId};
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::text::{Email, Name};
 use rookery_edge::{Answer, Body, Context, Document, IfMatch, Problem, Scope, deciding, wire};
-use rookery_store::{Transaction, node, user};
+use rookery_roster::{erase, people};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{erase, load};
+use crate::load;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -90,22 +89,9 @@ async fn edit(
         let name = value.name.clone().unwrap_or_else(|| before.name.clone());
         let division = value.division_id.clone().apply(before.division);
         let after = before.edited(email, name, division, context.now());
-        let changed = changes(&wire::User::from(before.clone()), &wire::User::from(after.clone()));
-        if changed.is_empty() {
+        let Some(transaction) = people::edit(&context, &scope, &found, &after, &[]).await? else {
             return Ok(Answer::ok(&wire::User::from(before.clone()))?.version(before.version));
-        }
-
-        let mut transaction = Transaction::new();
-        if after.home() != before.home() {
-            let home = load::home(&context, &scope.tenant, after.organization, division).await?;
-            let path = format!("/v1/users/{}", before.id);
-            load::must_hold(&context, &scope, Permission::UserUpdate, home.node, &path).await?;
-            node::rehome(&mut transaction, &scope.tenant, before.id.into(), before.home(), &home);
-        }
-        user::replace(&mut transaction, &scope.tenant, &found, &after)?;
-        let changed = load::without_personal_data(changed);
-        let event = scope.event(&context, Resource::new("user", after.id), after.version, changed);
-        transaction.event(&scope.tenant, &event)?;
+        };
         let version = after.version;
         let answer = Answer::ok(&wire::User::from(after))?.version(version);
         context.commit(&scope.tenant, None, transaction, answer).await

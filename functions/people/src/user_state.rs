@@ -1,19 +1,17 @@
 //! `POST /v1/users/{user}/suspend` and `/resume`: stopping a person, and letting it act again.
 
 use axum::extract::{Path, State};
-use rookery_domain::binding::Subject;
-use rookery_domain::event::{Resource, changes};
 use rookery_domain::id::UserId;
 use rookery_domain::permission::{Right, right};
 use rookery_domain::user::UserState;
 use rookery_edge::{
     Answer, Body, Context, Document, Empty, Idempotency, IfMatch, Problem, Scope, deciding, wire,
 };
-use rookery_store::{Transaction, access, user};
+use rookery_roster::people;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{load, ownership};
+use crate::load;
 
 /// The route that suspends.
 pub fn suspending() -> OpenApiRouter<Context> {
@@ -89,31 +87,11 @@ async fn put<R: Right>(
         let before = &found.user;
         if_match.check(before.version)?;
         scope.must_outrank(context, R::PERMISSION, before.id).await?;
-        if before.state == state {
+        let Some((transaction, after)) = people::put_in_state(context, scope, &found, state).await? else {
             let answer = Answer::ok(&wire::User::from(before.clone()))?.version(before.version);
             return context.commit_nothing(idempotency, answer).await;
-        }
-        let after = before.in_state(state, context.now());
-        let subject = Subject::User(before.id);
-        let access = access::find(context.table()?, &scope.tenant, subject).await?;
-        let mut access = access.ok_or(Problem::NotFound("user"))?;
-        access.suspended = state == UserState::Suspended;
-
-        let mut transaction = Transaction::new();
-        match state {
-            UserState::Suspended => {
-                ownership::leave(context, scope, &mut transaction, before.id, &access).await?;
-            }
-            UserState::Active => {
-                ownership::enter(context, &scope.tenant, &mut transaction, before.id, &access).await?;
-            }
-        }
-        access::replace(&mut transaction, &scope.tenant, subject, &access)?;
-        user::replace(&mut transaction, &scope.tenant, &found, &after)?;
+        };
         let body = wire::User::from(after.clone());
-        let changed = changes(&wire::User::from(before.clone()), &body);
-        let event = scope.event(context, Resource::new("user", after.id), after.version, changed);
-        transaction.event(&scope.tenant, &event)?;
         let answer = Answer::ok(&body)?.version(after.version);
         context.commit(&scope.tenant, idempotency, transaction, answer).await
     })

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod binding;
 pub mod channel;
 pub mod device;
+pub mod directory;
 pub mod division;
 pub mod event;
 pub mod factor;

@@ -101,6 +101,7 @@ permissions! {
     GroupMemberRemove = "group_member.remove", "Remove a member from a group.";
     UserList = "user.list", "List and search people.";
     UserRead = "user.read", "Read a person's record.";
+    UserCreate = "user.create", "Make a person without an invitation, as a directory does by SCIM.";
     UserUpdate = "user.update", "Change a person's record.";
     UserSuspend = "user.suspend", "Suspend a person.";
     UserResume = "user.resume", "Let a suspended person act again.";

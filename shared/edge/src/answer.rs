@@ -52,6 +52,24 @@ impl Answer {
         self
     }
 
+    /// Names another type than that of plain JSON.
+    #[must_use]
+    pub fn of_type(mut self, content_type: &'static str) -> Self {
+        self.headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
+        self.header(header::CONTENT_TYPE, content_type.to_owned())
+    }
+
+    /// The same as the answer to a request that made what it shows.
+    #[must_use]
+    pub fn now_created(self, location: String) -> Self {
+        Self { status: StatusCode::CREATED, ..self }.header(header::LOCATION, location)
+    }
+
+    /// 304: the caller has this version already.
+    pub fn not_modified(version: u64) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.version(version)
+    }
+
     /// Adds the `ETag` of a version.
     #[must_use]
     pub fn version(self, version: u64) -> Self {
@@ -88,6 +106,11 @@ impl IntoResponse for Answer {
 pub struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {
+    /// Lets every version pass.
+    pub const fn any() -> Self {
+        Self(None)
+    }
+
     /// Lets a change of this version pass, or refuses with 412.
     pub fn check(&self, current: u64) -> Result<(), Problem> {
         let tag = format!("\"{current}\"");

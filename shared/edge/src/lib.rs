@@ -46,7 +46,7 @@ pub use operator::Operator;
 pub use params::{Page, Paging, Params};
 pub use principal::{KeyHolder, Person, Principal, PrincipalId};
 pub use problem::{Document, Problem};
-pub use request::{BaseUrl, OwnWords, RequestFacts, chain, finish};
+pub use request::{BaseUrl, OwnWords, Phrasing, RequestFacts, chain, finish};
 pub use serve::{Boxed, Kind, Route, http_router, run};
 pub use telemetry::log_lines;
 pub use token::Issuer;

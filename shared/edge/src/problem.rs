@@ -76,6 +76,16 @@ pub enum Problem {
     /// A service that the answer depends on cannot give it now.
     #[error("a service is not available")]
     Unavailable(#[source] StoreError),
+    /// Something that the protocol of a route names by a word of its own.
+    #[error("{detail}")]
+    Named {
+        /// The status of the answer.
+        status: StatusCode,
+        /// The word.
+        word: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
     /// A fault of ours.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -124,11 +134,13 @@ impl Problem {
             Self::UnsupportedMediaType | Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Named { status, .. } => *status,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    fn code(&self) -> &'static str {
+    /// The last part of its type, such as `not-found`.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "malformed-request",
             Self::Invalid(_) => "invalid-input",
@@ -145,11 +157,13 @@ impl Problem {
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::QuotaExceeded(_) => "quota-exceeded",
             Self::Unavailable(_) => "unavailable",
+            Self::Named { word, .. } => word,
             Self::Internal(_) => "internal-error",
         }
     }
 
-    fn errors(&self) -> &[Fault] {
+    /// Every fault in the input that it tells of.
+    pub fn errors(&self) -> &[Fault] {
         match self {
             Self::Malformed(faults) | Self::Invalid(faults) | Self::Conflict { errors: faults, .. } => {
                 &faults.0

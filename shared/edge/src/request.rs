@@ -131,9 +131,20 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
     })
 }
 
+/// How the problems of a route are told whose protocol has a form of its own for them. Such routes put it among the extensions of their
+/// answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Phrasing {
+    /// The type of the document.
+    pub content_type: &'static str,
+    /// Makes the document.
+    pub document: fn(&Problem) -> serde_json::Value,
+}
+
 /// Writes the document of a problem, and logs the faults that are ours, once.
 fn documented(response: Response, path: &str, request_id: &str) -> Response {
     let (mut parts, body) = response.into_parts();
+    let phrasing = parts.extensions.remove::<Phrasing>();
     let problem = match parts.extensions.remove::<Arc<Problem>>() {
         Some(problem) => problem,
         None if parts.status == http::StatusCode::METHOD_NOT_ALLOWED => Arc::new(Problem::MethodNotAllowed),
@@ -148,10 +159,13 @@ fn documented(response: Response, path: &str, request_id: &str) -> Response {
     if problem.status().is_server_error() {
         tracing::error!(error.chain = chain(problem.as_ref()), "request failed");
     }
-    let document = problem.document(path, request_id);
-    match serde_json::to_vec(&document) {
+    let (content_type, document) = match phrasing {
+        Some(Phrasing { content_type, document }) => (content_type, serde_json::to_vec(&document(&problem))),
+        None => ("application/problem+json", serde_json::to_vec(&problem.document(path, request_id))),
+    };
+    match document {
         Ok(body) => {
-            parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+            parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             parts.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(parts, body.into())
         }

@@ -97,6 +97,17 @@ pub async fn find(
     table.get(&key(scope, subject)).await
 }
 
+/// Reads the groups that people are members of themselves.
+pub async fn groups_of(
+    table: &Table,
+    scope: &TenantScope,
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<BTreeMap<UserId, Vec<GroupId>>, StoreError> {
+    let keys: Vec<Key> = users.into_iter().map(|user| key(scope, user)).collect();
+    let found = table.get_keyed::<Access>(&keys).await?;
+    Ok(found.into_iter().filter_map(|(id, access)| Some((id.parse().ok()?, access.groups))).collect())
+}
+
 /// Adds the first owner of a tenant to a transaction.
 pub fn found(transaction: &mut Transaction, scope: &TenantScope, owner: UserId) -> Result<(), StoreError> {
     let owners = Owners { users: [owner].into(), version: 1 };

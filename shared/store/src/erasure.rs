@@ -18,7 +18,7 @@ use crate::{
 const TOGETHER: usize = 50;
 
 /// Collections of a tenant whose items nothing is below. Those that lead to others are in [`ROOTS`].
-const FLAT: [&str; 16] = [
+const FLAT: [&str; 18] = [
     "access",
     "binding",
     "factor",
@@ -32,6 +32,8 @@ const FLAT: [&str; 16] = [
     "notification",
     "oauth-client",
     "quota",
+    "scim-entry",
+    "scim-name",
     "unique",
     "usage-batch",
     "user-search",

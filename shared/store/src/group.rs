@@ -3,6 +3,8 @@
 //! What decides about rights is in [`crate::access`], and where a group stands in [`crate::node`]; both are written here with the
 //! record, so that none of the three can be forgotten.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use rookery_domain::binding::Subject;
@@ -291,6 +293,18 @@ fn count(
 pub async fn find(table: &Table, scope: &TenantScope, id: GroupId) -> Result<Option<Group>, StoreError> {
     let record: Option<GroupRecord> = table.get(&key(scope, id)).await?;
     Ok(record.map(Group::from))
+}
+
+/// Reads many groups, by their ids; those that do not exist are missing.
+pub async fn find_many(
+    table: &Table,
+    scope: &TenantScope,
+    ids: impl IntoIterator<Item = GroupId>,
+) -> Result<BTreeMap<GroupId, Group>, StoreError> {
+    let ids: BTreeSet<GroupId> = ids.into_iter().collect();
+    let keys: Vec<Key> = ids.into_iter().map(|id| key(scope, id)).collect();
+    let records: Vec<GroupRecord> = table.get_many(&keys).await?;
+    Ok(records.into_iter().map(|record| (record.id, Group::from(record))).collect())
 }
 
 /// Reads a group and all above it, nearest first. Empty when there is no such group.

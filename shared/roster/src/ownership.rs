@@ -7,7 +7,7 @@ use rookery_store::{TenantScope, Transaction};
 
 /// Adds to a transaction that somebody is an owner no more, unless what it has then still makes it one. Refused for the last owner,
 /// also when two requests take away one of the last two at the same moment.
-pub(crate) async fn leave(
+pub async fn leave(
     context: &Context,
     caller: &Caller,
     transaction: &mut Transaction,
@@ -26,7 +26,7 @@ pub(crate) async fn leave(
 }
 
 /// Adds to a transaction that somebody is an owner, if what it has makes it one.
-pub(crate) async fn enter(
+pub async fn enter(
     context: &Context,
     scope: &TenantScope,
     transaction: &mut Transaction,

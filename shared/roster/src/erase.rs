@@ -9,13 +9,15 @@ use rookery_domain::key::KeyOwner;
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Answer, Context, Problem, Scope, deciding, wire};
-use rookery_store::{Transaction, access, binding, credential, factor, group, link, node, session, user};
+use rookery_store::{
+    Transaction, access, binding, credential, directory, factor, group, link, node, session, user,
+};
 use serde_json::{Value, json};
 
 use crate::{load, ownership, quota};
 
 /// Takes away roles, memberships, personal keys and sessions. The ownership of the tenant goes first, so that nothing is done to its last owner.
-pub(crate) async fn belongings(
+pub async fn belongings(
     context: &Context,
     scope: &Scope<right::UserDelete>,
     person: UserId,
@@ -118,7 +120,7 @@ async fn revoke(
 }
 
 /// Deletes the record, the place and the rights of a person that nothing belongs to any more.
-pub(crate) async fn person(
+pub async fn person(
     context: &Context,
     scope: &Scope<right::UserDelete>,
     id: UserId,
@@ -133,6 +135,7 @@ pub(crate) async fn person(
     }
     let mut transaction = Transaction::new();
     user::erase(&mut transaction, &scope.tenant, &found);
+    directory::erase_person(table, &mut transaction, &scope.tenant, id).await?;
     factor::erase(&mut transaction, &scope.tenant, id);
     link::void(&mut transaction, id);
     node::delete(&mut transaction, &scope.tenant, id, before.home(), "things");

@@ -1,0 +1,530 @@
+//! What a tenant's directory does by SCIM: people and groups that it sends, finds again, changes and takes away.
+
+#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
+
+use http::Method;
+use rookery_tests::world::{Actor, Reply, World};
+use serde_json::{Value, json};
+
+const USERS: &str = "/scim/v2/Users";
+const GROUPS: &str = "/scim/v2/Groups";
+
+/// What a directory's key may do.
+const RIGHTS: [&str; 14] = [
+    "user.list",
+    "user.read",
+    "user.create",
+    "user.update",
+    "user.suspend",
+    "user.resume",
+    "user.delete",
+    "group.list",
+    "group.read",
+    "group.create",
+    "group.update",
+    "group.delete",
+    "group_member.add",
+    "group_member.remove",
+];
+
+/// A service key of an organization with these rights there.
+async fn key(world: &World, owner: &Actor, organization: &str, rights: &[&str]) -> Actor {
+    let role = json!({"name": format!("Directory {}", rights.len()), "permissions": rights});
+    let role = world.post(owner, "/v1/roles", role).await.expect(201).text("/id");
+    let key = json!({"name": "directory", "scopes": rights, "owner_id": organization});
+    let key = world.post(owner, "/v1/api-keys", key).await.expect(201);
+    let binding = json!({"subject_id": key.text("/id"), "role": role, "node_id": organization});
+    world.post(owner, "/v1/bindings", binding).await.expect(201);
+    world.wait(20);
+    Actor { token: Some(key.text("/secret")), tenant: owner.tenant.clone() }
+}
+
+/// A tenant with its owner, and the directory of its organization.
+async fn tenant(world: &World) -> (Actor, Actor) {
+    let owner = world.sign_up().await;
+    let organization = world.home(&owner).await;
+    let directory = key(world, &owner, &organization, &RIGHTS).await;
+    (owner, directory)
+}
+
+async fn made(world: &World, directory: &Actor, path: &str, body: Value) -> Reply {
+    world.post(directory, path, body).await.expect(201)
+}
+
+async fn found(world: &World, directory: &Actor, path: &str, filter: &str) -> Vec<String> {
+    let filter = filter.replace(' ', "%20").replace('"', "%22").replace('+', "%2B");
+    let reply = world.get(directory, &format!("{path}?filter={filter}")).await.expect(200);
+    let all = reply.body["Resources"].as_array().unwrap();
+    assert_eq!(reply.body["totalResults"], json!(all.len()));
+    all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn patch(operations: Value) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations})
+}
+
+#[tokio::test]
+async fn a_person_is_sent_found_changed_and_taken_away() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    let grace = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "ghopper", "externalId": "E-1",
+        "name": {"givenName": "Grace", "familyName": "Hopper"},
+        "emails": [{"value": "grace@example.com", "type": "work", "primary": true}, {"value": "g@example.org"}],
+        "active": true,
+        "nickName": "Amazing Grace",
+    });
+    let reply = made(&world, &directory, USERS, grace).await;
+    assert_eq!(reply.headers["content-type"], "application/scim+json");
+    let (id, location) = (reply.text("/id"), reply.text("/meta/location"));
+    assert_eq!(reply.headers["location"].to_str().unwrap(), location);
+    assert_eq!(location, format!("https://rookery.test/scim/v2/Users/{id}"));
+    assert_eq!(reply.headers["etag"].to_str().unwrap(), reply.text("/meta/version"));
+    assert_eq!((reply.text("/userName"), reply.body.get("nickName")), ("ghopper".to_owned(), None));
+    // On the platform it is a person like others, of the key's organization.
+    let person = world.get(&owner, &format!("/v1/users/{id}")).await.expect(200);
+    assert_eq!(
+        (person.text("/name"), person.text("/email")),
+        ("Grace Hopper".into(), "grace@example.com".into())
+    );
+    assert_eq!(person.text("/organization_id"), world.home(&owner).await);
+
+    for filter in [
+        r#"userName eq "GHopper""#,
+        r#"externalId eq "E-1""#,
+        r#"emails.value eq "Grace@Example.com" and userName eq "ghopper""#,
+        r#"emails.value eq "g@example.org""#,
+        &format!("id eq \"{id}\""),
+    ] {
+        assert_eq!(found(&world, &directory, USERS, filter).await, [id.clone()], "{filter}");
+    }
+    for filter in [
+        r#"externalId eq "e-1""#,
+        r#"userName eq "nobody""#,
+        r#"userName eq "ghopper" and externalId eq "x""#,
+    ] {
+        assert!(found(&world, &directory, USERS, filter).await.is_empty(), "{filter}");
+    }
+
+    let path = format!("{USERS}/{id}");
+    let operations = patch(json!([
+        {"op": "Replace", "path": "emails[type eq \"work\"].value", "value": "hopper@example.com"},
+        {"op": "replace", "value": {"displayName": "Rear Admiral Hopper", "externalId": "E-2"}},
+        {"op": "remove", "path": "name.givenName"},
+    ]));
+    let changed = world.patch(&directory, &path, operations).await.expect(200);
+    assert_eq!(changed.body["name"], json!({"familyName": "Hopper"}));
+    assert_eq!(found(&world, &directory, USERS, r#"externalId eq "E-2""#).await, [id.clone()]);
+    assert!(found(&world, &directory, USERS, r#"externalId eq "E-1""#).await.is_empty());
+    let person = world.get(&owner, &format!("/v1/users/{id}")).await.expect(200);
+    assert_eq!(
+        (person.text("/name"), person.text("/email")),
+        ("Rear Admiral Hopper".into(), "hopper@example.com".into())
+    );
+    // The other way round, too.
+    world.patch(&owner, &format!("/v1/users/{id}"), json!({"name": "Grace"})).await.expect(200);
+    assert_eq!(world.get(&directory, &path).await.expect(200).text("/displayName"), "Grace");
+
+    let put = json!({"userName": "grace@example.com", "emails": [{"value": "grace@example.com"}]});
+    let put = world.call_with(&directory, Method::PUT, &path, Some(&put), &[]).await.expect(200);
+    assert_eq!((put.body.get("externalId"), put.body.get("name")), (None, None));
+    assert_eq!(put.text("/userName"), "grace@example.com");
+
+    world.delete(&directory, &path).await.expect(204);
+    assert_eq!(world.get(&directory, &path).await.expect(404).scim_problem(), "404");
+    world.get(&owner, &format!("/v1/users/{id}")).await.expect(404);
+    // Nothing personal is left, nor anything that keeps the names taken.
+    let all = world.everything().await;
+    for trace in ["hopper", "Hopper", "grace@example.com", "E-2"] {
+        assert!(!all.iter().any(|item| item.contains(trace)), "{trace} is still there");
+    }
+    made(
+        &world,
+        &directory,
+        USERS,
+        json!({"userName": "ghopper", "externalId": "E-2", "emails": [{"value": "grace@example.com"}]}),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_directory_does_is_told_as_what_people_do_is() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    let id = made(&world, &directory, USERS, json!({"userName": "grace@example.com"})).await.text("/id");
+    let path = format!("{USERS}/{id}");
+    let suspend = patch(json!([{"op": "replace", "path": "active", "value": false}]));
+    world.patch(&directory, &path, suspend).await.expect(200);
+    let rename = patch(
+        json!([{"op": "add", "path": "displayName", "value": "Grace"}, {"op": "replace", "path": "active", "value": "True"}]),
+    );
+    world.patch(&directory, &path, rename.clone()).await.expect(200);
+    // Said again it changes nothing, and nothing is told.
+    world.patch(&directory, &path, rename).await.expect(200);
+    let group = json!({"displayName": "Pilots", "members": [{"value": id}]});
+    let group = made(&world, &directory, GROUPS, group).await.text("/id");
+    world.delete(&directory, &format!("{GROUPS}/{group}")).await.expect(204);
+    world.delete(&directory, &path).await.expect(204);
+    let events = world.events(&owner).await;
+    let of_directory = events.iter().filter(|event| {
+        event["actor"]["kind"] == "api_key" && event["actor"]["id"] != events[0]["actor"]["id"]
+    });
+    let told: Vec<(String, u64)> = of_directory
+        .filter(|event| [&json!(id), &json!(group)].contains(&&event["resource"]["id"]))
+        .map(|event| (event["action"].as_str().unwrap().to_owned(), event["version"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("user.create", 1),
+        ("user.suspend", 2),
+        ("user.resume", 3),
+        ("user.update", 4),
+        ("group.create", 1),
+        ("group_member.add", 2),
+        ("group_member.remove", 3),
+        ("group.delete", 4),
+        ("user.delete", 5),
+    ];
+    assert_eq!(told, expected.map(|(action, version)| (action.to_owned(), version)));
+    assert!(
+        !events.iter().any(|event| event.to_string().contains("grace@example.com")),
+        "an event is personal"
+    );
+}
+
+#[tokio::test]
+async fn who_is_not_active_may_do_nothing_and_the_last_owner_stays() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    // Whoever owns the tenant has more rights than a directory's key, so the owner's own key is the directory here.
+    let founder = world.founder(&owner).await;
+    let path = format!("{USERS}/{founder}");
+    let suspend = patch(json!([{"op": "replace", "value": {"active": false}}]));
+    world.patch(&directory, &path, suspend.clone()).await.expect(403);
+    world.delete(&directory, &path).await.expect(403);
+    world.patch(&owner, &path, suspend.clone()).await.expect(409);
+    assert_eq!(world.delete(&owner, &path).await.expect(409).scim_problem(), "409");
+    world.get(&owner, "/v1/whoami").await.expect(200);
+
+    let grace = world.person(&owner, "grace@example.com").await;
+    let path = format!("{USERS}/{}", grace.id);
+    let shown = world.get(&directory, &path).await.expect(200);
+    assert_eq!((&shown.body["active"], shown.text("/userName")), (&json!(true), "grace@example.com".into()));
+    let suspended = world.patch(&directory, &path, suspend).await.expect(200);
+    assert_eq!(suspended.body["active"], json!(false));
+    world.wait(20);
+    world.get(&grace.actor, "/v1/whoami").await.expect(401);
+    // To say nothing of it leaves it as it is; to take it away does not.
+    let put = json!({"userName": "grace@example.com", "displayName": "Grace"});
+    let put = world.call_with(&directory, Method::PUT, &path, Some(&put), &[]).await.expect(200);
+    assert_eq!(put.body["active"], json!(false));
+    let gone =
+        world.patch(&directory, &path, patch(json!([{"op": "remove", "path": "active"}]))).await.expect(200);
+    assert_eq!(gone.body.get("active"), None);
+    world.wait(20);
+    world.get(&grace.actor, "/v1/whoami").await.expect(200);
+    // Somebody may come suspended.
+    let idle = json!({"userName": "idle@example.com", "active": false});
+    let idle = made(&world, &directory, USERS, idle).await;
+    assert_eq!(
+        world.get(&owner, &format!("/v1/users/{}", idle.text("/id"))).await.text("/state"),
+        "suspended"
+    );
+}
+
+#[tokio::test]
+async fn names_lead_to_one_person_in_a_tenant() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    let (_, stranger) = tenant(&world).await;
+    let ada = json!({"userName": "ada.l", "externalId": "1", "emails": [{"value": "lovelace@example.com"}]});
+    made(&world, &directory, USERS, ada.clone()).await;
+    made(&world, &stranger, USERS, ada).await;
+    for taken in [
+        json!({"userName": "ADA.L", "emails": [{"value": "other@example.com"}]}),
+        json!({"userName": "other", "externalId": "1", "emails": [{"value": "other@example.com"}]}),
+        json!({"userName": "other", "emails": [{"value": "Lovelace@example.com"}]}),
+        // Of somebody whom no directory sent.
+        json!({"userName": "ada@example.com", "emails": [{"value": "other@example.com"}]}),
+    ] {
+        let reply = world.post(&directory, USERS, taken.clone()).await.expect(409);
+        assert_eq!(reply.scim_problem(), "uniqueness", "{taken}");
+    }
+    let other = made(&world, &directory, USERS, json!({"userName": "other@example.com"})).await;
+    let path = format!("{USERS}/{}", other.text("/id"));
+    let steal = patch(json!([{"op": "replace", "path": "externalId", "value": "1"}]));
+    assert_eq!(world.patch(&directory, &path, steal).await.expect(409).scim_problem(), "uniqueness");
+    // Deleting by the platform's own way frees the names as well.
+    let ada = found(&world, &directory, USERS, r#"userName eq "ada.l""#).await;
+    world.delete(&owner, &format!("/v1/users/{}", ada[0])).await.expect(204);
+    let again =
+        json!({"userName": "ada.l", "externalId": "1", "emails": [{"value": "lovelace@example.com"}]});
+    made(&world, &directory, USERS, again).await;
+}
+
+#[tokio::test]
+async fn a_group_is_sent_with_its_members() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    let mut people = Vec::new();
+    for name in ["a@example.com", "b@example.com", "c@example.com"] {
+        people.push(made(&world, &directory, USERS, json!({"userName": name})).await.text("/id"));
+    }
+    let group = json!({"displayName": "Pilots", "externalId": "G", "members": [{"value": people[0]}]});
+    let group = made(&world, &directory, GROUPS, group).await;
+    let id = group.text("/id");
+    let path = format!("{GROUPS}/{id}");
+    let member = json!({"value": people[0], "type": "User", "$ref": format!("https://rookery.test/scim/v2/Users/{}", people[0])});
+    assert_eq!(group.body["members"], json!([member]));
+    assert_eq!(group.headers["location"].to_str().unwrap(), format!("https://rookery.test{path}"));
+    assert_eq!(world.get(&owner, &format!("/v1/groups/{id}")).await.expect(200).body["members"], json!(1));
+
+    let operations = patch(json!([
+        {"op": "add", "path": "members", "value": [{"value": people[1]}, {"value": people[2]}]},
+        {"op": "remove", "path": format!("members[value eq \"{}\"]", people[0])},
+        {"op": "replace", "path": "displayName", "value": "Aviators"},
+    ]));
+    let changed = world.patch(&directory, &path, operations).await.expect(200);
+    let members = |reply: &Reply| -> Vec<String> {
+        let all = reply.body["members"].as_array().cloned().unwrap_or_default();
+        all.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((members(&changed), changed.text("/displayName")), (people[1..].to_vec(), "Aviators".into()));
+    let shown = world.get(&directory, &format!("{USERS}/{}", people[1])).await.expect(200);
+    assert_eq!(
+        (shown.text("/groups/0/value"), shown.text("/groups/0/display")),
+        (id.clone(), "Aviators".into())
+    );
+    for filter in [r#"displayName eq "aviators""#, r#"externalId eq "G""#, &format!("id eq \"{id}\"")] {
+        assert_eq!(found(&world, &directory, GROUPS, filter).await, [id.clone()], "{filter}");
+    }
+    let slim = world.get(&directory, &format!("{GROUPS}?excludedAttributes=members")).await.expect(200);
+    assert!(slim.body["Resources"][0].get("members").is_none());
+
+    let put = json!({"displayName": "Aviators", "members": [{"value": people[0]}, {"value": people[2]}]});
+    let put = world.call_with(&directory, Method::PUT, &path, Some(&put), &[]).await.expect(200);
+    assert_eq!((members(&put).len(), put.body.get("externalId")), (2, None));
+    let taken = json!({"displayName": "AVIATORS"});
+    assert_eq!(world.post(&directory, GROUPS, taken).await.expect(409).scim_problem(), "uniqueness");
+
+    // What was given to a group is handed on by whoever has it, and keeps the group.
+    let binding = json!({"subject_id": id, "role": "viewer", "node_id": world.home(&owner).await});
+    let binding = world.post(&owner, "/v1/bindings", binding).await.expect(201).text("/id");
+    world.wait(20);
+    let join = patch(json!([{"op": "add", "path": "members", "value": [{"value": people[1]}]}]));
+    world.patch(&directory, &path, join.clone()).await.expect(403);
+    world.patch(&owner, &path, join).await.expect(200);
+    world.delete(&directory, &path).await.expect(409);
+    assert_eq!(members(&world.get(&directory, &path).await.expect(200)).len(), 3, "nobody went for nothing");
+    world.delete(&owner, &format!("/v1/bindings/{binding}")).await.expect(204);
+    world.delete(&directory, &path).await.expect(204);
+    world.get(&directory, &path).await.expect(404);
+    assert!(
+        world
+            .get(&directory, &format!("{USERS}/{}", people[1]))
+            .await
+            .expect(200)
+            .body
+            .get("groups")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn only_people_of_the_organization_are_seen_and_let_in() {
+    let world = World::new().await;
+    let (owner, directory) = tenant(&world).await;
+    let (_, stranger) = tenant(&world).await;
+    let nest = world.post(&owner, "/v1/organizations", json!({"name": "Nest"})).await.expect(201).text("/id");
+    let other = key(&world, &owner, &nest, &RIGHTS[..13]).await;
+    let theirs = made(&world, &other, USERS, json!({"userName": "nest@example.com"})).await.text("/id");
+    assert_eq!(world.get(&owner, &format!("/v1/users/{theirs}")).await.text("/organization_id"), nest);
+    assert!(found(&world, &directory, USERS, r#"userName eq "nest@example.com""#).await.is_empty());
+    world.get(&directory, &format!("{USERS}/{theirs}")).await.expect(403);
+    world.get(&stranger, &format!("{USERS}/{theirs}")).await.expect(404);
+    let list = world.get(&other, USERS).await.expect(200);
+    assert_eq!((list.body["totalResults"].as_u64(), list.text("/Resources/0/id")), (Some(1), theirs.clone()));
+    for member in [theirs, "usr_01h455vb4pex5vsknk084sn02q".to_owned()] {
+        let group = json!({"displayName": "Pilots", "members": [{"value": member}]});
+        assert_eq!(world.post(&directory, GROUPS, group).await.expect(400).scim_problem(), "invalidValue");
+    }
+    assert!(found(&world, &directory, GROUPS, r#"displayName eq "Pilots""#).await.is_empty());
+    // A key of the tenant as a whole says no organization.
+    let whole = json!({"name": "whole", "scopes": ["*"], "owner_id": owner.tenant});
+    let whole = world.post(&owner, "/v1/api-keys", whole).await.expect(201);
+    let binding = json!({"subject_id": whole.text("/id"), "role": "admin", "node_id": owner.tenant});
+    world.post(&owner, "/v1/bindings", binding).await.expect(201);
+    world.wait(20);
+    let whole = Actor { token: Some(whole.text("/secret")), tenant: owner.tenant.clone() };
+    world.get(&whole, USERS).await.expect(403);
+}
+
+#[tokio::test]
+async fn each_change_takes_its_own_right() {
+    let world = World::new().await;
+    let owner = world.sign_up().await;
+    let organization = world.home(&owner).await;
+    let id = made(&world, &owner, USERS, json!({"userName": "grace@example.com"})).await.text("/id");
+    let group = made(&world, &owner, GROUPS, json!({"displayName": "Pilots"})).await.text("/id");
+    let writer =
+        key(&world, &owner, &organization, &["user.read", "user.update", "group.update", "group.read"]).await;
+    let path = format!("{USERS}/{id}");
+    let rename = patch(json!([{"op": "replace", "path": "displayName", "value": "G"}]));
+    world.patch(&writer, &path, rename).await.expect(200);
+    let suspend = patch(json!([{"op": "replace", "path": "active", "value": false}]));
+    assert_eq!(world.patch(&writer, &path, suspend).await.expect(403).scim_problem(), "403");
+    let join = patch(json!([{"op": "add", "path": "members", "value": [{"value": id}]}]));
+    world.patch(&writer, &format!("{GROUPS}/{group}"), join).await.expect(403);
+    world.get(&writer, USERS).await.expect(403);
+    world.post(&writer, USERS, json!({"userName": "x@example.com"})).await.expect(403);
+    world.get(&Actor::anonymous(), USERS).await.expect(401);
+    let denied = world.events(&owner).await;
+    let denied: Vec<&str> = denied
+        .iter()
+        .filter(|event| event["outcome"] == "denied")
+        .filter_map(|event| event["action"].as_str())
+        .collect();
+    assert_eq!(denied, ["user.suspend", "group_member.add", "user.list", "user.create"]);
+}
+
+#[tokio::test]
+async fn versions_guard_and_save() {
+    let world = World::new().await;
+    let (_, directory) = tenant(&world).await;
+    let made = made(&world, &directory, USERS, json!({"userName": "grace@example.com"})).await;
+    let path = format!("{USERS}/{}", made.text("/id"));
+    let tag = made.text("/meta/version");
+    let same =
+        world.call_with(&directory, Method::GET, &path, None, &[("if-none-match", &tag)]).await.expect(304);
+    assert!(same.bytes.is_empty());
+    let rename = patch(json!([{"op": "replace", "path": "displayName", "value": "G"}]));
+    let headers = [("if-match", tag.as_str())];
+    let renamed =
+        world.call_with(&directory, Method::PATCH, &path, Some(&rename), &headers).await.expect(200);
+    assert_ne!(renamed.text("/meta/version"), tag);
+    let stale = world.call_with(&directory, Method::PATCH, &path, Some(&rename), &headers).await.expect(412);
+    assert_eq!(stale.scim_problem(), "412");
+    world.call_with(&directory, Method::DELETE, &path, None, &headers).await.expect(412);
+    world.call_with(&directory, Method::GET, &path, None, &[("if-none-match", &tag)]).await.expect(200);
+}
+
+#[tokio::test]
+async fn lists_are_read_in_parts_and_show_what_is_asked_for() {
+    let world = World::new().await;
+    let (_, directory) = tenant(&world).await;
+    for number in 1..=4 {
+        made(&world, &directory, USERS, json!({"userName": format!("p{number}@example.com")})).await;
+    }
+    let part =
+        world.get(&directory, &format!("{USERS}?startIndex=2&count=2&attributes=userName")).await.expect(200);
+    assert_eq!(part.body["totalResults"], json!(5), "the founder is one of them");
+    assert_eq!((&part.body["startIndex"], &part.body["itemsPerPage"]), (&json!(2), &json!(2)));
+    let names: Vec<&str> = part.body["Resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["userName"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["p1@example.com", "p2@example.com"]);
+    let mut fields: Vec<&String> = part.body["Resources"][0].as_object().unwrap().keys().collect();
+    fields.sort();
+    assert_eq!(fields, ["id", "schemas", "userName"]);
+    let none = world.get(&directory, &format!("{USERS}?count=0&startIndex=-3")).await.expect(200);
+    assert_eq!((&none.body["totalResults"], &none.body["Resources"]), (&json!(5), &json!([])));
+    assert_eq!(none.body["startIndex"], json!(1));
+    let both = format!("{USERS}?attributes=userName&excludedAttributes=name");
+    world.get(&directory, &both).await.expect(400);
+}
+
+#[tokio::test]
+async fn faults_are_told_in_the_protocols_words() {
+    let world = World::new().await;
+    let (_, directory) = tenant(&world).await;
+    let id = made(&world, &directory, USERS, json!({"userName": "grace@example.com"})).await.text("/id");
+    let path = format!("{USERS}/{id}");
+    for filter in [
+        "userName%20co%20%22x%22",
+        "userName%20pr",
+        "title%20eq%20%22x%22",
+        "userName%20eq%20x",
+        "userName%20eq%20%22a%22%20or%20userName%20eq%20%22b%22",
+        "",
+    ] {
+        let reply = world.get(&directory, &format!("{USERS}?filter={filter}")).await.expect(400);
+        assert_eq!(reply.scim_problem(), "invalidFilter", "{filter}");
+    }
+    for (operation, word) in [
+        (json!({"op": "replace", "path": "shoeSize", "value": 43}), "invalidPath"),
+        (json!({"op": "replace", "path": "id", "value": "x"}), "mutability"),
+        (
+            json!({"op": "replace", "path": "emails[type eq \"home\"].value", "value": "x@example.com"}),
+            "noTarget",
+        ),
+        (
+            json!({"op": "replace", "path": "emails[type gt \"home\"].value", "value": "x@example.com"}),
+            "invalidFilter",
+        ),
+        (json!({"op": "remove", "path": "userName"}), "invalidValue"),
+        (json!({"op": "replace", "path": "emails", "value": [{"value": "no address"}]}), "invalidValue"),
+        (json!({"op": "replace", "path": "active", "value": "perhaps"}), "invalidValue"),
+        (json!({"op": "copy", "path": "userName"}), "invalidSyntax"),
+    ] {
+        let reply = world.patch(&directory, &path, patch(json!([operation]))).await.expect(400);
+        assert_eq!(reply.scim_problem(), word, "{operation}");
+    }
+    for body in [
+        json!({}),
+        json!({"userName": "no-address"}),
+        json!({"userName": 7}),
+        json!({"userName": "x@example.com", "externalId": "a\u{0}b"}),
+        json!({"userName": "x@example.com", "emails": [{"value": "a@b.cd", "primary": true}, {"value": "c@b.cd", "primary": true}]}),
+    ] {
+        let reply = world.post(&directory, USERS, body.clone()).await.expect(400);
+        assert_eq!(reply.scim_problem(), "invalidValue", "{body}");
+    }
+    let cut = world.call_with(&directory, Method::POST, USERS, Some(&json!("text")), &[]).await;
+    cut.expect(400).scim_problem();
+    assert_eq!(
+        world.call_with(&directory, Method::POST, &path, None, &[]).await.expect(405).scim_problem(),
+        "405"
+    );
+    assert_eq!(world.get(&directory, "/scim/v2/Widgets").await.expect(404).scim_problem(), "404");
+    for endpoint in [".search", "Bulk", "Me"] {
+        let reply = world.post(&directory, &format!("/scim/v2/{endpoint}"), json!({})).await.expect(501);
+        assert_eq!(reply.scim_problem(), "501");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_makes_one_person() {
+    let world = World::new().await;
+    let (_, directory) = tenant(&world).await;
+    let body = json!({"userName": "grace@example.com"});
+    let send = || world.call_with(&directory, Method::POST, USERS, Some(&body), &[("idempotency-key", "1")]);
+    let (first, again) = (send().await.expect(201), send().await.expect(201));
+    assert_eq!((&first.body, &first.headers["content-type"]), (&again.body, &again.headers["content-type"]));
+    assert_eq!(world.get(&directory, USERS).await.expect(200).body["totalResults"], json!(2));
+}
+
+#[tokio::test]
+async fn anybody_may_read_what_is_served() {
+    let world = World::new().await;
+    let nobody = Actor::anonymous();
+    let config = world.get(&nobody, "/scim/v2/ServiceProviderConfig").await.expect(200);
+    assert_eq!(config.headers["content-type"], "application/scim+json");
+    assert_eq!(config.body["patch"]["supported"], json!(true));
+    assert_eq!(config.body["bulk"]["supported"], json!(false));
+    for (list, total) in [("ResourceTypes", 2), ("Schemas", 2)] {
+        let all = world.get(&nobody, &format!("/scim/v2/{list}")).await.expect(200);
+        assert_eq!(all.body["totalResults"], json!(total));
+        for one in all.body["Resources"].as_array().unwrap() {
+            let path = format!("/scim/v2/{list}/{}", one["id"].as_str().unwrap());
+            assert_eq!(world.get(&nobody, &path).await.expect(200).body, *one);
+        }
+        world.get(&nobody, &format!("/scim/v2/{list}?filter=name%20eq%20%22User%22")).await.expect(403);
+        assert_eq!(
+            world.get(&nobody, &format!("/scim/v2/{list}/none")).await.expect(404).scim_problem(),
+            "404"
+        );
+    }
+}
