@@ -40,18 +40,34 @@ fn samples() -> BTreeSet<String> {
 /// The status of the sample request: nobody is signed in, and the app key in it is made up.
 fn expected(handler: &str) -> &'static [u64] {
     match handler {
-        "health" | "openapi" | "docs" => &[200],
+        "health" | "openapi" | "docs" | "jwks" | "openid-configuration" => &[200],
         "scim-config" | "scim-resource-types" | "scim-resource-type" | "scim-schemas" | "scim-schema" => {
             &[200]
         }
         "scim-endpoint" => &[501],
+        // It tells nobody whether there is such a person.
+        "password-forgot" => &[202],
+        // A session that is not known has ended.
+        "auth-logout" => &[204],
+        "oauth-authorize" | "oauth-interaction" => &[400],
         // The slug is taken when the sample was sent to this stack before.
         "signup" => &[201, 409, 429],
         "device-reports" => &[202, 404],
-        // Its token is of no invitation.
-        "invitations-accept" => &[422],
+        // Their tokens are of no invitation and no link.
+        "invitations-accept" | "password-reset" | "email-verify" => &[422],
         _ if handler.starts_with("device-") => &[404],
         _ => &[401],
+    }
+}
+
+fn is_as_expected(handler: &str, answer: &Value) -> bool {
+    match handler {
+        _ if answer.get("errorType").is_some() => false,
+        _ if handler == "relay" || handler.ends_with("-worker") => answer["batchItemFailures"].is_array(),
+        // Nobody's grace is over.
+        "tenant-eraser" => answer["erased"] == 0,
+        "token-key-rotator" => answer["made"].is_array() || answer["made"].is_u64(),
+        _ => answer["statusCode"].as_u64().is_some_and(|status| expected(handler).contains(&status)),
     }
 }
 
@@ -66,19 +82,15 @@ fn every_function_runs_in_a_container() {
         Err(reason) => panic!("{reason}"),
     };
     let mut seen = BTreeSet::new();
+    let mut faults = Vec::new();
     for line in &answers {
         let handler = line["handler"].as_str().expect("a handler");
         let answer = &line["answer"];
-        assert!(answer.get("errorType").is_none(), "{handler} failed: {answer}");
-        if handler == "relay" || handler.ends_with("-worker") {
-            assert!(answer["batchItemFailures"].is_array(), "{handler} reports no partial batch: {answer}");
-        } else if handler == "tenant-eraser" {
-            assert_eq!(answer["erased"], 0, "nobody's grace is over: {answer}");
-        } else {
-            let status = answer["statusCode"].as_u64().unwrap_or_default();
-            assert!(expected(handler).contains(&status), "{handler} answered {answer}");
+        if !is_as_expected(handler, answer) {
+            faults.push(format!("{handler} answered {answer}"));
         }
         seen.insert(handler.to_owned());
     }
+    assert_eq!(faults, [""; 0]);
     assert_eq!(seen, samples(), "every function has a sample event and was run");
 }

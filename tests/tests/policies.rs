@@ -11,8 +11,10 @@ use rookery_tests::ids::Ids;
 use rookery_tests::recorded::{Asked, Roles};
 use rookery_tests::sample::Sample;
 use rookery_tests::template::{Stack, items};
-use rookery_tests::world::{World, openapi};
+use rookery_tests::world::{Actor, World, openapi, sign_up_body};
 use serde_json::{Value, json};
+
+const PASSWORD: &str = "tulip-94-Gravel-moth";
 
 /// What all functions ask of the table when each of their operations is used once.
 async fn asked() -> Vec<Asked> {
@@ -31,6 +33,18 @@ async fn asked() -> Vec<Asked> {
             .call_with(&owner, operation.method.clone(), &path, body.as_ref(), &[("idempotency-key", "1")])
             .await;
     }
+    // What is asked with an answer to a login, which the document does not make either.
+    let mut body = sign_up_body("a-nest");
+    body["owner"]["password"] = json!(PASSWORD);
+    let founded = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
+    let founder = Actor { token: Some(founded.text("/api_key/secret")), tenant: founded.text("/tenant/id") };
+    let settings = json!({"require_second_factor": true});
+    world.patch(&founder, "/v1/tenant/settings", settings).await.expect(200);
+    let login = json!({"tenant": "a-nest", "email": "ada@example.com", "password": PASSWORD});
+    let waiting =
+        world.post(&Actor::anonymous(), "/v1/auth/login", login).await.expect(202).text("/mfa_token");
+    let shown = json!({"mfa_token": waiting, "code": "123456"});
+    world.post(&Actor::anonymous(), "/v1/auth/mfa", shown).await.expect(422);
     // What is asked by forms, which the document does not make.
     let client = ids.0["client"].as_str().expect("a client");
     let fields = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "rc_none")];
