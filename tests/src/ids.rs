@@ -26,6 +26,10 @@ impl Ids {
         let key = world.post(owner, "/v1/api-keys", json!({"name": "k", "scopes": ["*"]})).await.expect(201);
         let body = json!({"name": "Pilot", "permissions": ["app.read"]});
         let role = world.post(owner, "/v1/roles", body).await.expect(201);
+        let body = json!({
+            "name": "Company", "kind": "google", "client_id": "rookery", "mail_domains": ["example.com"],
+        });
+        let provider = world.post(owner, "/v1/identity-providers", body).await.expect(201);
         let bindings = world.get(owner, "/v1/bindings").await.expect(200);
         // Of the organization that the founder belongs to, so that the founder can be a member.
         let path = format!("/v1/organizations/{}/groups", world.home(owner).await);
@@ -50,6 +54,7 @@ impl Ids {
             ("endpoint".to_owned(), json!("Widgets")),
             ("tenant".to_owned(), json!(owner.tenant)),
             ("session".to_owned(), json!(world.seed_session(owner).await)),
+            ("provider".to_owned(), json!(provider.text("/id"))),
             ("role".to_owned(), json!(role.text("/id"))),
             ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
             ("subject".to_owned(), json!(bindings.text("/items/0/subject_id"))),
@@ -129,6 +134,9 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),
         "ramp" => json!({"rollout_bp": 9000}),
         "members" => json!({"user_id": ids.0["user"]}),
+        "identity-providers" => json!({"name": "Other", "kind": "google", "client_id": "other"}),
+        "finish" => json!({"token": "none"}),
+        "{provider}" => json!({"name": "Renamed"}),
         "invitations" => json!({"email": "other@example.com"}),
         "reset" if path.starts_with("/v1/users/") => json!({"reason": "because"}),
         "impersonate" => json!({"reason": "because", "minutes": 5}),

@@ -18,5 +18,6 @@ pub mod seed;
 pub mod stack;
 pub mod template;
 pub mod unreliable;
+pub mod upstream;
 pub mod workspaces;
 pub mod world;

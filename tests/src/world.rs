@@ -46,6 +46,7 @@ pub fn all_routes() -> Vec<Route> {
         rookery_login::ROUTES,
         rookery_provider::ROUTES,
         rookery_scim::ROUTES,
+        rookery_federation::ROUTES,
         rookery_meta::ROUTES,
     ]
     .concat()
@@ -390,6 +391,7 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "PACKAGE_BUCKET" => "packages",
             "KMS_KEY_ID" => "key",
             "EVENT_BUS_NAME" => "bus",
+            "DNS_OVER_HTTPS_URL" => "https://dns.example.com/resolve",
             "MAIL_FROM" => "rookery@example.com",
             "PASSWORD_RESET_URL" => "https://rookery.test/reset",
             "EMAIL_VERIFY_URL" => "https://rookery.test/verify",

@@ -94,6 +94,7 @@ pub async fn shut(context: &Context, erasing: &Account, budget: &mut Budget) -> 
     erasure::credentials(table, &scope, budget).await?;
     erasure::clients(table, &scope, budget).await?;
     erasure::invitations(table, &scope, budget).await?;
+    erasure::identity_providers(table, &scope, budget).await?;
     erasure::sessions(table, &scope, budget).await?;
     erasure::served(table, &scope, budget).await?;
     Ok(())

@@ -56,6 +56,10 @@ impl Action {
     pub const SESSION_BEGIN: Self = Self(Cow::Borrowed("session.begin"));
     /// A session was used that had ended, or a refresh token a second time.
     pub const SESSION_USE: Self = Self(Cow::Borrowed("session.use"));
+    /// Somebody came for the first time by an identity provider, and is a person of the tenant from then on.
+    pub const USER_PROVISION: Self = Self(Cow::Borrowed("user.provision"));
+    /// What an identity provider calls somebody was joined to an account.
+    pub const IDENTITY_LINK: Self = Self(Cow::Borrowed("identity.link"));
     /// Somebody changed its own record.
     pub const ME_UPDATE: Self = Self(Cow::Borrowed("me.update"));
 
@@ -67,7 +71,9 @@ impl Action {
     pub const OAUTH_CONSENT: Self = Self(Cow::Borrowed("oauth.consent"));
 
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 21] = [
+    const WITHOUT_PERMISSION: [Self; 23] = [
+        Self::USER_PROVISION,
+        Self::IDENTITY_LINK,
         Self::PASSWORD_FORGOT,
         Self::PASSWORD_RESET,
         Self::PASSWORD_CHANGE,
@@ -246,6 +252,16 @@ pub enum DenialReason {
     CodeReused,
     /// The person did not let the client.
     ConsentRefused,
+    /// The login by an identity provider was begun in another browser, long ago, or was used before.
+    ProviderState,
+    /// The identity provider did not let the person in, or could not be asked.
+    ProviderAnswer,
+    /// What the identity provider signed is not to be believed.
+    ProviderToken,
+    /// The identity provider does not vouch for a mail address of a domain that is its to vouch for.
+    ProviderMail,
+    /// Nobody is linked, and nobody new is made.
+    ProviderUnknownPerson,
 }
 
 /// One field before and after.

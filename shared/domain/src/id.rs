@@ -149,6 +149,8 @@ ids! {
     BindingId = "bnd";
     /// An invitation of a person to a tenant.
     InvitationId = "inv";
+    /// Another provider that says who people of a tenant are.
+    IdentityProviderId = "idp";
     /// Somebody who operates the platform and belongs to no tenant.
     OperatorId = "opr";
     /// Somebody who is logged in somewhere.

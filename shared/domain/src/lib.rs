@@ -19,6 +19,8 @@ pub mod fault;
 pub mod group;
 pub mod hash;
 pub mod id;
+pub mod id_token;
+pub mod identity_provider;
 pub mod invitation;
 pub mod key;
 pub mod known_device;

@@ -110,6 +110,11 @@ permissions! {
     SessionList = "session.list", "List where a person is logged in.";
     SessionEnd = "session.end", "End a person's sessions.";
     UserMfaReset = "user.mfa_reset", "Take a person's second factor away, with a reason; the person is told.";
+    IdentityProviderList = "identity_provider.list", "List the identity providers that people log in by.";
+    IdentityProviderRead = "identity_provider.read", "Read an identity provider, never its secret.";
+    IdentityProviderCreate = "identity_provider.create", "Let people log in by an identity provider.";
+    IdentityProviderUpdate = "identity_provider.update", "Change an identity provider, and show whose its mail domains are.";
+    IdentityProviderDelete = "identity_provider.delete", "Let nobody log in by an identity provider any more.";
     InvitationList = "invitation.list", "List invitations.";
     InvitationRead = "invitation.read", "Read an invitation.";
     InvitationCreate = "invitation.create", "Invite a person.";

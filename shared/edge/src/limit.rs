@@ -2,8 +2,10 @@
 
 use std::net::Ipv6Addr;
 
+use rookery_domain::attempt::{Patience, TooEarly};
 use rookery_domain::event::Origin;
 use rookery_domain::hash::Sha256;
+use rookery_store::attempt::Counter;
 use rookery_store::{Partition, Variable};
 
 use crate::{Context, Problem};
@@ -31,6 +33,16 @@ impl Context {
             return Err(Problem::TooManyRequests { retry_after_s });
         }
         Ok(())
+    }
+
+    /// Counts what an address does, and refuses with 429 what comes too soon once there was much of it. `what` is what is counted.
+    pub async fn pace(&self, origin: &Origin, what: &str, patience: Patience) -> Result<(), Problem> {
+        let network = network(origin.address.as_deref().unwrap_or("unknown"));
+        let counter = Counter::new(what, &[&network], patience);
+        match counter.count(self.table()?, self.now()).await? {
+            Ok(()) => Ok(()),
+            Err(TooEarly { retry_after_s }) => Err(Problem::TooManyRequests { retry_after_s }),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_types::SdkConfig;
 
 use crate::guard::Guard;
+use crate::outbound::Outbound;
 use crate::settings::{Settings, Variable};
 use crate::tenant_session::{OfTheRequest, Sessions, TenantCredentials};
 use crate::{StoreError, Table, aws};
@@ -24,6 +25,7 @@ pub struct Clients {
     bus: OnceLock<aws_sdk_eventbridge::Client>,
     mail: OnceLock<aws_sdk_sesv2::Client>,
     sessions: OnceLock<Arc<dyn TenantCredentials>>,
+    outbound: OnceLock<Outbound>,
     observer: Option<SharedInterceptor>,
 }
 
@@ -40,6 +42,7 @@ impl Clients {
             bus: OnceLock::new(),
             mail: OnceLock::new(),
             sessions: OnceLock::new(),
+            outbound: OnceLock::new(),
             observer: None,
         }
     }
@@ -53,6 +56,10 @@ impl Clients {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn outbound_once(&self) -> &OnceLock<Outbound> {
+        &self.outbound
     }
 
     fn config(&self) -> &SdkConfig {

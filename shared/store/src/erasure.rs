@@ -11,20 +11,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential,
-    oauth_client, session,
+    identity_provider, oauth_client, session,
 };
 
 /// How many items are deleted in one transaction.
 const TOGETHER: usize = 50;
 
 /// Collections of a tenant whose items nothing is below. Those that lead to others are in [`ROOTS`].
-const FLAT: [&str; 18] = [
+const FLAT: [&str; 20] = [
     "access",
     "binding",
     "factor",
+    "federated",
     "file",
     "group-tree",
     "idempotency",
+    "identity-provider",
     "invitation",
     "key",
     "key-use",
@@ -180,6 +182,21 @@ pub async fn invitations(table: &Table, scope: &TenantScope, budget: &mut Budget
         delete(table, &entries.collect::<Vec<_>>(), budget).await?;
         let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
         delete(table, &keys, budget).await?;
+    }
+    Ok(())
+}
+
+/// Gives back the mail domains of the tenant's identity providers, and erases the providers: nobody logs in by them any more.
+pub async fn identity_providers(
+    table: &Table,
+    scope: &TenantScope,
+    budget: &mut Budget,
+) -> Result<(), StoreError> {
+    for provider in identity_provider::list(table, scope).await? {
+        let mut transaction = Transaction::new();
+        identity_provider::delete(&mut transaction, scope, &provider);
+        table.commit(&transaction).await?;
+        budget.0 = budget.0.saturating_sub(1);
     }
     Ok(())
 }

@@ -93,6 +93,12 @@ impl TenantScope {
         Self(client.tenant)
     }
 
+    /// The scope of the tenant whose login by an identity provider somebody began, or whose mail domain somebody names. What is found in
+    /// it decides whether they may.
+    pub(crate) const fn of_federation(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// The scope of the tenant whose session somebody holds a refresh token of.
     pub(crate) const fn of_session(tenant: TenantId) -> Self {
         Self(tenant)

@@ -33,6 +33,8 @@ pub enum Purpose {
     Answers,
     /// Secrets of authenticators.
     Authenticators,
+    /// Secrets of the clients that the platform is at identity providers.
+    Providers,
     /// What belongs to one workspace, which has a data key of its own.
     Workspace(WorkspaceId),
 }
@@ -44,6 +46,7 @@ impl Purpose {
             Self::Secrets => "secrets",
             Self::Answers => "answers",
             Self::Authenticators => "authenticators",
+            Self::Providers => "providers",
             Self::Workspace(_) => "workspace",
         }
     }
@@ -52,7 +55,9 @@ impl Purpose {
     fn whole(self) -> String {
         match self {
             Self::Workspace(id) => format!("{}#{id}", self.as_str()),
-            Self::Signing | Self::Secrets | Self::Answers | Self::Authenticators => self.as_str().to_owned(),
+            Self::Signing | Self::Secrets | Self::Answers | Self::Authenticators | Self::Providers => {
+                self.as_str().to_owned()
+            }
         }
     }
 }

@@ -53,6 +53,10 @@ variables! {
     /// Base of the URLs of the platform as people and programs know it, by which its tokens name it; where empty, the domain that the
     /// request came to.
     PublicUrl = "PUBLIC_URL";
+    /// `allowed` where identity providers may be on this very machine and asked without TLS: for trying, never where others have access.
+    LoopbackProviders = "LOOPBACK_PROVIDERS";
+    /// Where names are looked up by DNS over HTTPS, in the JSON form: text records show whose a mail domain is.
+    DnsOverHttpsUrl = "DNS_OVER_HTTPS_URL";
     /// The address that mails come from.
     MailFrom = "MAIL_FROM";
     /// Where the links of invitations lead.

@@ -12,8 +12,14 @@ use super::{Faults, Function, Stack, items, resources, text, values};
 const RESOURCES: usize = 400;
 
 /// Variables that a function may have and can start without.
-const OPTIONAL_VARIABLES: [&str; 5] =
-    ["TENANT_ROLE_ARN", "PUBLIC_BASE_URL", "PUBLIC_URL", "SIGNUP_CODE_SHA256", "SIGNUPS_PER_HOUR"];
+const OPTIONAL_VARIABLES: [&str; 6] = [
+    "TENANT_ROLE_ARN",
+    "PUBLIC_BASE_URL",
+    "PUBLIC_URL",
+    "SIGNUP_CODE_SHA256",
+    "SIGNUPS_PER_HOUR",
+    "LOOPBACK_PROVIDERS",
+];
 
 /// Seconds after which the HTTP API gives up on a function.
 const API_TIMEOUT: u64 = 30;
