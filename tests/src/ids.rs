@@ -47,7 +47,12 @@ impl Ids {
         let crew =
             json!({"displayName": "Crew", "externalId": "e2", "members": [{"value": sent.text("/id")}]});
         world.post(owner, "/scim/v2/Groups", crew).await.expect(201);
+        let service = json!({"name": "robot", "scopes": ["*"], "owner_id": owner.tenant});
+        let service = world.post(owner, "/v1/api-keys", service).await.expect(201);
+        let trust = world.post(owner, "/v1/workload-trusts", trust(&service.body["id"])).await.expect(201);
         Self(Map::from_iter([
+            ("trust".to_owned(), json!(trust.text("/id"))),
+            ("service_key".to_owned(), service.body["id"].clone()),
             ("client".to_owned(), json!(client.text("/id"))),
             ("resource_type".to_owned(), json!("User")),
             ("schema".to_owned(), json!("urn:ietf:params:scim:schemas:core:2.0:User")),
@@ -93,6 +98,13 @@ impl Ids {
     }
 }
 
+fn trust(service_key: &Value) -> Value {
+    json!({
+        "name": "Other", "issuer": "https://ci.example.com", "audience": "rookery", "service_key_id": service_key,
+        "conditions": [{"claim": "repository", "equals": "other/app"}],
+    })
+}
+
 /// A body that passes an operation's own checks, so that what is refused is refused for whom it is from.
 pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
     let description = &operation.description;
@@ -112,6 +124,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "divisions" => json!({"name": "Other", "code": "OTHER"}),
         "move" => json!({"parent_id": null}),
         "oauth-clients" => json!({"name": "Other", "redirect_uris": ["https://other.example.com/cb"]}),
+        "workload-trusts" => trust(&ids.0["service_key"]),
         "api-keys" => json!({"name": "Other", "scopes": ["app.read"]}),
         "apps" => json!({"name": "Other", "platforms": ["web"]}),
         "uploads" => {
@@ -143,7 +156,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "refresh" => json!({"refresh_token": "none"}),
         "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),
         "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
-        | "{group}" | "{user}" | "{client}" => {
+        | "{group}" | "{user}" | "{client}" | "{trust}" => {
             json!({"name": "Renamed"})
         }
         _ => json!({}),

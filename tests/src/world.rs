@@ -180,8 +180,13 @@ impl World {
 
     /// As [`World::new`], with KMS, without which nobody logs in.
     pub async fn with_kms() -> Self {
+        Self::with_kms_and(&[]).await
+    }
+
+    /// As [`World::with_kms`], with further or other variables.
+    pub async fn with_kms_and(variables: &[(&str, &str)]) -> Self {
         let cloud = Unreliable::new().await;
-        let mut world = Self::over(&cloud.url, &[]).await;
+        let mut world = Self::over(&cloud.url, variables).await;
         world.cloud = Some(cloud);
         world
     }

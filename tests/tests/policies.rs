@@ -52,6 +52,19 @@ async fn asked() -> Vec<Asked> {
     let query = form(&[("client_id", client), ("redirect_uri", "https://elsewhere.example.com")]);
     world.get(&owner, &format!("/oauth/authorize?{query}")).await;
     world.submit("/oauth/interaction", &[("ticket", "none")], &[]).await;
+    for path in ["/oauth/introspect", "/oauth/revoke"] {
+        world
+            .submit(path, &[("client_id", client), ("client_secret", "rc_none"), ("token", "none")], &[])
+            .await;
+    }
+    let trust = ids.0["trust"].as_str().expect("a trust");
+    let exchange = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("audience", trust),
+        ("subject_token", "none"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+    ];
+    world.submit("/oauth/token", &exchange, &[]).await;
     world.recorder().asked()
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::exchange;
 use crate::id_token::{ONE_FACTOR, TWO_FACTORS};
 use crate::words::Language;
 
@@ -55,11 +56,15 @@ async fn configuration(Issuer(issuer): Issuer) -> Result<Answer, Problem> {
         "authorization_endpoint": at("/oauth/authorize"),
         "token_endpoint": at("/oauth/token"),
         "userinfo_endpoint": at("/oauth/userinfo"),
+        "introspection_endpoint": at("/oauth/introspect"),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint": at("/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "jwks_uri": at("/.well-known/jwks.json"),
         "scopes_supported": ScopeWord::PLAIN.map(ScopeWord::as_str),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": Grant::ALL.map(Grant::as_str),
+        "grant_types_supported": Grant::ALL.map(Grant::as_str).into_iter().chain([exchange::GRANT]).collect::<Vec<_>>(),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],

@@ -5,22 +5,27 @@ pub mod body;
 mod browser;
 mod client;
 pub mod discovery;
+mod exchange;
 pub mod failure;
 mod form;
 mod grant;
 mod id_token;
 pub mod interaction;
+pub mod introspect;
 pub mod jwks;
 pub mod oauth_client;
 pub mod oauth_client_rotate;
 pub mod oauth_clients;
 mod page;
 mod person;
+pub mod revoke;
 pub mod rotator;
 pub mod token;
 pub mod userinfo;
 mod visit;
 mod words;
+pub mod workload_trust;
+pub mod workload_trusts;
 
 use rookery_edge::{Kind, Route};
 use rookery_store::Variable::{AuthCacheSeconds, KmsKey, Table, UsageQueue};
@@ -41,4 +46,8 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "userinfo", needs: NEEDS, kind: Kind::Http(userinfo::router) },
     Route { handler: "oauth-authorize", needs: SEALS, kind: Kind::Http(authorize::router) },
     Route { handler: "oauth-interaction", needs: SEALS, kind: Kind::Http(interaction::router) },
+    Route { handler: "oauth-introspect", needs: NEEDS, kind: Kind::Http(introspect::router) },
+    Route { handler: "oauth-revoke", needs: NEEDS, kind: Kind::Http(revoke::router) },
+    Route { handler: "workload-trusts", needs: NEEDS, kind: Kind::Http(workload_trusts::router) },
+    Route { handler: "workload-trust", needs: NEEDS, kind: Kind::Http(workload_trust::router) },
 ];

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::failure::{Failure, OauthFailure};
 use crate::form::Form;
-use crate::{client, grant};
+use crate::{client, exchange, grant};
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -21,7 +21,7 @@ pub fn router() -> OpenApiRouter<Context> {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "read as a form, and described here")]
 pub struct TokenRequest {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, or `urn:ietf:params:oauth:grant-type:token-exchange`.
     grant_type: String,
     /// The client, unless it is in the header.
     client_id: Option<String>,
@@ -38,6 +38,13 @@ pub struct TokenRequest {
     /// The token to refresh.
     #[schema(format = Password)]
     refresh_token: Option<String>,
+    /// The token of a workload, for one of the platform's.
+    #[schema(format = Password)]
+    subject_token: Option<String>,
+    /// `urn:ietf:params:oauth:token-type:id_token` or `urn:ietf:params:oauth:token-type:jwt`.
+    subject_token_type: Option<String>,
+    /// The trust by which a workload gets it.
+    audience: Option<String>,
     /// What is asked for, where it is less than what may be had.
     scope: Option<String>,
 }
@@ -62,12 +69,16 @@ pub struct TokenAnswer {
     pub id_token: Option<String>,
     /// What the access token is good for.
     pub scope: String,
+    /// What was given for another's token: `urn:ietf:params:oauth:token-type:access_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
 }
 
 /// Get tokens.
 ///
 /// For a code that a person brought, which is good once and for a minute; for a refresh token, which is good once; or for the client
-/// itself, which acts with the rights of its service key. A code that comes again ends what was made of it.
+/// itself, which acts with the rights of its service key; or for the token
+/// of a workload that the tenant trusts, which takes no client. A code that comes again ends what was made of it.
 #[utoipa::path(
     post,
     path = "/oauth/token",
@@ -90,6 +101,9 @@ async fn token(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Answer, Failure> {
+    if form.fields().get("grant_type") == Some(exchange::GRANT) {
+        return Ok(Answer::ok(&exchange::answer(&context, &issuer, &facts.origin, form.fields()).await?)?);
+    }
     let known = client::authenticate(&context, &facts, &headers, form.fields()).await?;
     let asked = grant::Asked {
         context: &context,

@@ -70,8 +70,11 @@ impl Action {
     /// Somebody let a client do something.
     pub const OAUTH_CONSENT: Self = Self(Cow::Borrowed("oauth.consent"));
 
+    /// A workload showed a token of its own for one of the platform's.
+    pub const WORKLOAD_EXCHANGE: Self = Self(Cow::Borrowed("workload_trust.exchange"));
+
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 23] = [
+    const WITHOUT_PERMISSION: [Self; 24] = [
         Self::USER_PROVISION,
         Self::IDENTITY_LINK,
         Self::PASSWORD_FORGOT,
@@ -82,6 +85,7 @@ impl Action {
         Self::MFA_REMOVE,
         Self::MFA_RECOVERY_CODES,
         Self::MFA_USE,
+        Self::WORKLOAD_EXCHANGE,
         Self::OAUTH_AUTHORIZE,
         Self::OAUTH_TOKEN,
         Self::OAUTH_CONSENT,
@@ -248,6 +252,8 @@ pub enum DenialReason {
     WrongClient,
     /// What a client wanted tokens for is not good, or not its own.
     WrongGrant,
+    /// A token that a workload showed is good, and says something else than it has to.
+    ConditionUnmet,
     /// A code was presented again, and what was made of it ended.
     CodeReused,
     /// The person did not let the client.

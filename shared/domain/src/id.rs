@@ -157,6 +157,8 @@ ids! {
     SessionId = "ses";
     /// A program that people log in to through the platform.
     ClientId = "cli";
+    /// Whose builds get the rights of a service key.
+    WorkloadTrustId = "wtr";
     /// A sealed value of an application.
     SecretId = "sec";
     /// Something that happened.

@@ -53,4 +53,5 @@ mod token;
 pub mod token_key;
 pub mod usage;
 pub mod user;
+pub mod workload_trust;
 pub mod workspace;

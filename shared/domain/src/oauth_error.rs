@@ -31,6 +31,8 @@ pub enum OauthError {
     RequestUriNotSupported,
     /// Clients are registered by the API.
     RegistrationNotSupported,
+    /// Tokens of this kind cannot be revoked.
+    UnsupportedTokenType,
     /// Too much at once.
     SlowDown,
 }
@@ -52,6 +54,7 @@ impl OauthError {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::SlowDown => "slow_down",
         }
     }

@@ -143,6 +143,11 @@ permissions! {
     OauthClientUpdate = "oauth_client.update", "Change a client.";
     OauthClientRotate = "oauth_client.rotate", "Give a client a new secret.";
     OauthClientDelete = "oauth_client.delete", "Delete a client.";
+    WorkloadTrustList = "workload_trust.list", "List whose builds get the rights of service keys.";
+    WorkloadTrustRead = "workload_trust.read", "Read whose builds get the rights of a service key.";
+    WorkloadTrustCreate = "workload_trust.create", "Let builds have the rights of a service key, within one's own.";
+    WorkloadTrustUpdate = "workload_trust.update", "Change whose builds get the rights of a service key.";
+    WorkloadTrustDelete = "workload_trust.delete", "Let builds have the rights of a service key no more.";
     AppList = "app.list", "List applications.";
     AppRead = "app.read", "Read an application and its public keys.";
     AppCreate = "app.create", "Create an application.";

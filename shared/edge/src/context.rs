@@ -12,6 +12,7 @@ use crate::access::AccessCache;
 use crate::auth::{CredentialCache, SessionCache, cache_time};
 use crate::meter::Meter;
 use crate::token::KeyRing;
+use crate::upstream::Upstreams;
 
 /// Fills a buffer with random bytes.
 pub type Fill = Box<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -44,6 +45,7 @@ struct Inner {
     credentials: CredentialCache,
     sessions: SessionCache,
     key_ring: KeyRing,
+    upstreams: Upstreams,
     access: AccessCache,
     meter: Meter,
 }
@@ -64,6 +66,7 @@ impl Context {
             credentials: CredentialCache::new(kept),
             sessions: SessionCache::new(kept),
             key_ring: KeyRing::default(),
+            upstreams: Upstreams::default(),
             access: AccessCache::new(kept),
             meter: Meter::default(),
         }))
@@ -110,6 +113,10 @@ impl Context {
 
     pub(crate) fn key_ring(&self) -> &KeyRing {
         &self.0.key_ring
+    }
+
+    pub(crate) fn upstreams(&self) -> &Upstreams {
+        &self.0.upstreams
     }
 
     pub(crate) fn access_cache(&self) -> &AccessCache {

@@ -28,6 +28,7 @@ mod serve;
 pub mod session;
 mod telemetry;
 pub mod token;
+pub mod upstream;
 pub mod wire;
 mod worker;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential,
-    identity_provider, oauth_client, session,
+    identity_provider, oauth_client, session, workload_trust,
 };
 
 /// How many items are deleted in one transaction.
@@ -154,16 +154,27 @@ pub async fn credentials(table: &Table, scope: &TenantScope, budget: &mut Budget
     Ok(())
 }
 
-/// Erases the tenant's clients, with their entries in the directory: from then on nobody knows them.
+/// Erases the tenant's clients and its trusts in workloads, with their entries in the directory: from then on nobody knows them.
 pub async fn clients(table: &Table, scope: &TenantScope, budget: &mut Budget) -> Result<(), StoreError> {
-    let partition = scope.partition(&["oauth-client"]);
+    with_entries(table, &scope.partition(&["oauth-client"]), |id| oauth_client::directory(id), budget)
+        .await?;
+    with_entries(table, &scope.partition(&["workload-trust"]), |id| workload_trust::directory(id), budget)
+        .await
+}
+
+async fn with_entries(
+    table: &Table,
+    partition: &Partition,
+    entry: impl Fn(&str) -> Key,
+    budget: &mut Budget,
+) -> Result<(), StoreError> {
     while !budget.is_used_up() {
-        let items: Vec<Sort> = first(table, &partition).await?;
+        let items: Vec<Sort> = first(table, partition).await?;
         if items.is_empty() {
             break;
         }
-        let entries = items.iter().map(|item| oauth_client::directory(&item.sk));
-        delete(table, &entries.collect::<Vec<_>>(), budget).await?;
+        let entries: Vec<Key> = items.iter().map(|item| entry(&item.sk)).collect();
+        delete(table, &entries, budget).await?;
         let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
         delete(table, &keys, budget).await?;
     }

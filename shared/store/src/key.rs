@@ -9,6 +9,7 @@ use rookery_domain::event::Event;
 use rookery_domain::id::TenantId;
 use rookery_domain::key::Credential;
 use rookery_domain::oauth_client::OauthClient;
+use rookery_domain::workload_trust::WorkloadTrust;
 
 /// The right to touch the items of one tenant. There is no way to make one from an id that a caller sent.
 ///
@@ -97,6 +98,11 @@ impl TenantScope {
     /// it decides whether they may.
     pub(crate) const fn of_federation(tenant: TenantId) -> Self {
         Self(tenant)
+    }
+
+    /// The scope of the tenant whose trust a workload names. What is found in it decides whether the workload is trusted.
+    pub(crate) const fn of_trust(trust: &WorkloadTrust) -> Self {
+        Self(trust.tenant)
     }
 
     /// The scope of the tenant whose session somebody holds a refresh token of.

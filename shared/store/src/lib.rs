@@ -66,6 +66,7 @@ pub mod token_key;
 mod transaction;
 pub mod usage;
 pub mod user;
+pub mod workload_trust;
 pub mod workspace;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;

@@ -56,5 +56,6 @@ pub(super) async fn answer(asked: &Asked<'_>) -> Result<TokenAnswer, Failure> {
         refresh_token: None,
         id_token: None,
         scope: scope.to_string(),
+        issued_token_type: None,
     })
 }

@@ -67,6 +67,7 @@ impl Asked<'_> {
             refresh_token: refresh.map(RefreshToken::reveal),
             id_token,
             scope: scope.to_string(),
+            issued_token_type: None,
         })
     }
 }
