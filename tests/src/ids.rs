@@ -27,7 +27,8 @@ impl Ids {
         let body = json!({"name": "Pilot", "permissions": ["app.read"]});
         let role = world.post(owner, "/v1/roles", body).await.expect(201);
         let body = json!({
-            "name": "Company", "kind": "google", "client_id": "rookery", "mail_domains": ["example.com"],
+            "name": "Company", "kind": "oidc", "issuer": "https://id.invalid", "client_id": "rookery",
+            "mail_domains": ["example.com"],
         });
         let provider = world.post(owner, "/v1/identity-providers", body).await.expect(201);
         let bindings = world.get(owner, "/v1/bindings").await.expect(200);
@@ -142,6 +143,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "check" => json!({"checks": [{
             "permission": "app.read", "resource_id": ids.0["app"], "principal_id": ids.0["subject"],
         }]}),
+        "verify" if path.starts_with("/v1/identity-providers/") => json!({}),
         "versions" | "verify" => json!({"value": "v"}),
         "channels" => json!({"name": "beta"}),
         "releases" => json!({"package_id": ids.0["package"], "channel": "production"}),

@@ -396,7 +396,7 @@ fn settings(endpoint: &str, variables: &[(&str, &str)]) -> Settings {
             "PACKAGE_BUCKET" => "packages",
             "KMS_KEY_ID" => "key",
             "EVENT_BUS_NAME" => "bus",
-            "DNS_OVER_HTTPS_URL" => "https://dns.example.com/resolve",
+            "DNS_OVER_HTTPS_URL" => "http://127.0.0.1:9/resolve",
             "MAIL_FROM" => "rookery@example.com",
             "PASSWORD_RESET_URL" => "https://rookery.test/reset",
             "EMAIL_VERIFY_URL" => "https://rookery.test/verify",
