@@ -48,7 +48,8 @@ pub struct User {
     /// What is known of the record itself.
     meta: Meta,
     /// What the person logs in with at the directory; the mail address of whoever no directory sent.
-    user_name: Name,
+    #[serde(rename = "userName")]
+    called: Name,
     /// The parts of the name, as the directory sent them.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<PersonName>,
@@ -228,7 +229,7 @@ impl User {
                 location: place_of_person(base, person.id),
                 version: format!("\"{}\"", person.version),
             },
-            user_name,
+            called: user_name,
             name: has_name.then_some(PersonName { formatted, family_name, given_name }),
             display_name,
             active: (entry.says_active || suspended).then_some(!suspended),

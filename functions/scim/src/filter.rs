@@ -31,9 +31,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Equals>, String> {
         }
         let behind = behind.trim_start();
         let mut values = serde_json::Deserializer::from_str(behind).into_iter::<Value>();
-        let value = match values.next() {
-            Some(Ok(value @ (Value::String(_) | Value::Bool(_)))) => value,
-            _ => return Err("what stands behind eq is neither text in quotes nor true nor false".to_owned()),
+        let Some(Ok(value @ (Value::String(_) | Value::Bool(_)))) = values.next() else {
+            return Err("what stands behind eq is neither text in quotes nor true nor false".to_owned());
         };
         let behind = behind.get(values.byte_offset()..).unwrap_or_default();
         found.push(Equals { attribute: attribute.to_ascii_lowercase(), value });
@@ -152,7 +151,7 @@ mod tests {
         ] {
             assert!(parse(faulty).is_err(), "{faulty}");
         }
-        let many = vec![r#"a eq "x""#; 11].join(" and ");
+        let many = [r#"a eq "x""#; 11].join(" and ");
         assert!(parse(&many).is_err());
     }
 

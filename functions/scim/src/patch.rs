@@ -49,16 +49,16 @@ fn field<'a>(of: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 /// Reads a patch.
-pub(crate) fn steps(resource: &Resource, JsonObject(patch): &JsonObject) -> Result<Vec<Step>, Problem> {
-    let Some(Value::Array(operations)) = field(patch, "Operations") else {
+pub(crate) fn steps(resource: &Resource, JsonObject(sent): &JsonObject) -> Result<Vec<Step>, Problem> {
+    let Some(Value::Array(all)) = field(sent, "Operations") else {
         return Err(fault::syntax("Operations is not a list of operations"));
     };
-    if operations.len() > MOST {
+    if all.len() > MOST {
         return Err(fault::syntax(format!("there are more than {MOST} operations")));
     }
-    let mut steps = Vec::new();
-    for operation in operations {
-        let Value::Object(operation) = operation else {
+    let mut read = Vec::new();
+    for one in all {
+        let Value::Object(operation) = one else {
             return Err(fault::syntax("an operation is not an object"));
         };
         let verb =
@@ -78,13 +78,13 @@ pub(crate) fn steps(resource: &Resource, JsonObject(patch): &JsonObject) -> Resu
                 if value.is_none() && verb != Verb::Remove {
                     return Err(fault::value(format!("{path} is given no value")));
                 }
-                steps.push(step(verb, target, value));
+                read.push(step(verb, target, value));
             }
-            None | Some(Value::Null) => steps.extend(without_path(resource, verb, value)?),
+            None | Some(Value::Null) => read.extend(without_path(resource, verb, value)?),
             Some(_) => return Err(fault::path("path is not text")),
         }
     }
-    Ok(steps)
+    Ok(read)
 }
 
 /// The steps of an operation whose value names the attributes. What is not known, or only told, is not looked at there, as in a resource
@@ -307,7 +307,7 @@ mod tests {
     use crate::schema::USERS;
     use serde_json::json;
 
-    fn patched(operations: Value) -> Result<Value, Problem> {
+    fn patched(operations: &Value) -> Result<Value, Problem> {
         let mut ada = json!({
             "userName": "ada",
             "name": {"givenName": "Ada"},
@@ -324,13 +324,13 @@ mod tests {
         Ok(ada)
     }
 
-    fn word(operations: Value) -> &'static str {
+    fn word(operations: &Value) -> &'static str {
         patched(operations).unwrap_err().code()
     }
 
     #[test]
     fn plain_attributes_and_parts() {
-        let after = patched(json!([
+        let after = patched(&json!([
             {"op": "Replace", "path": "USERNAME", "value": "grace"},
             {"op": "add", "path": "name.familyName", "value": "Hopper"},
             {"op": "replace", "value": {"displayName": "Grace", "id": "x", "title": "y", "name.givenName": "Grace"}},
@@ -342,13 +342,13 @@ mod tests {
         assert_eq!(after["name"], json!({"givenName": "Grace", "familyName": "Hopper"}));
         assert_eq!((&after["displayName"], &after["externalId"]), (&json!("Grace"), &json!("e")));
         assert_eq!((&after["active"], after.get("id"), after.get("title")), (&json!(false), None, None));
-        let after = patched(json!([{"op": "remove", "path": "name.givenName"}])).unwrap();
+        let after = patched(&json!([{"op": "remove", "path": "name.givenName"}])).unwrap();
         assert_eq!(after.get("name"), None);
     }
 
     #[test]
     fn values_are_chosen_by_filters() {
-        let after = patched(json!([
+        let after = patched(&json!([
             {"op": "replace", "path": "emails[type eq \"WORK\"].value", "value": "new@example.com"},
             {"op": "remove", "path": "emails[type eq \"home\"]"},
         ]));
@@ -358,48 +358,48 @@ mod tests {
             json!([{"op": "add", "path": "emails[type eq \"other\"].value", "value": "o@example.com"}]),
         );
         assert_eq!(after.unwrap()["emails"][2], json!({"type": "other", "value": "o@example.com"}));
-        let gone = patched(json!([{"op": "remove", "path": "emails[type eq \"other\"]"}]));
+        let gone = patched(&json!([{"op": "remove", "path": "emails[type eq \"other\"]"}]));
         assert_eq!(gone.unwrap()["emails"].as_array().unwrap().len(), 2);
     }
 
     #[test]
     fn one_value_is_primary_and_none_comes_twice() {
         let new = json!([{"value": "home@example.com", "primary": true}]);
-        let after = patched(json!([{"op": "add", "path": "emails", "value": new}])).unwrap();
+        let after = patched(&json!([{"op": "add", "path": "emails", "value": new}])).unwrap();
         let expected = json!([
             {"value": "work@example.com", "type": "work", "primary": false},
             {"value": "home@example.com", "primary": true},
         ]);
         assert_eq!(after["emails"], expected);
         let by_value = json!([{"op": "remove", "path": "emails", "value": [{"value": "WORK@example.com"}]}]);
-        assert_eq!(patched(by_value).unwrap()["emails"].as_array().unwrap().len(), 1);
-        let all = patched(json!([{"op": "remove", "path": "emails"}])).unwrap();
+        assert_eq!(patched(&by_value).unwrap()["emails"].as_array().unwrap().len(), 1);
+        let all = patched(&json!([{"op": "remove", "path": "emails"}])).unwrap();
         assert_eq!(all.get("emails"), None);
     }
 
     #[test]
     fn faults_have_the_protocols_names() {
-        assert_eq!(word(json!([{"op": "replace", "path": "title", "value": "x"}])), "invalidPath");
+        assert_eq!(word(&json!([{"op": "replace", "path": "title", "value": "x"}])), "invalidPath");
         assert_eq!(
-            word(json!([{"op": "replace", "path": "userName[value eq \"x\"]", "value": "x"}])),
+            word(&json!([{"op": "replace", "path": "userName[value eq \"x\"]", "value": "x"}])),
             "invalidPath"
         );
         assert_eq!(
-            word(json!([{"op": "replace", "path": "emails[type co \"x\"]", "value": {}}])),
+            word(&json!([{"op": "replace", "path": "emails[type co \"x\"]", "value": {}}])),
             "invalidFilter"
         );
         assert_eq!(
-            word(json!([{"op": "replace", "path": "emails[size eq \"x\"]", "value": {}}])),
+            word(&json!([{"op": "replace", "path": "emails[size eq \"x\"]", "value": {}}])),
             "invalidFilter"
         );
         assert_eq!(
-            word(json!([{"op": "replace", "path": "emails[type eq \"x\"].value", "value": "x"}])),
+            word(&json!([{"op": "replace", "path": "emails[type eq \"x\"].value", "value": "x"}])),
             "noTarget"
         );
-        assert_eq!(word(json!([{"op": "remove"}])), "noTarget");
-        assert_eq!(word(json!([{"op": "replace", "path": "id", "value": "x"}])), "mutability");
-        assert_eq!(word(json!([{"op": "move", "path": "id", "value": "x"}])), "invalidSyntax");
-        assert_eq!(word(json!([{"op": "add", "path": "userName"}])), "invalidValue");
-        assert_eq!(word(json!({})), "invalidSyntax");
+        assert_eq!(word(&json!([{"op": "remove"}])), "noTarget");
+        assert_eq!(word(&json!([{"op": "replace", "path": "id", "value": "x"}])), "mutability");
+        assert_eq!(word(&json!([{"op": "move", "path": "id", "value": "x"}])), "invalidSyntax");
+        assert_eq!(word(&json!([{"op": "add", "path": "userName"}])), "invalidValue");
+        assert_eq!(word(&json!({})), "invalidSyntax");
     }
 }

@@ -73,9 +73,10 @@ pub(crate) async fn shown(
 ) -> Result<Vec<Map<String, Value>>, Problem> {
     let ids = || people.iter().map(|person| person.id);
     let mut entries = directory::find_people(context.table()?, scope, ids()).await?;
-    let groups = match query.shows(&USERS, "groups") {
-        true => memberships(context, scope, ids()).await?,
-        false => BTreeMap::new(),
+    let groups = if query.shows(&USERS, "groups") {
+        memberships(context, scope, ids()).await?
+    } else {
+        BTreeMap::new()
     };
     let none = Vec::new();
     let show = |person: User| {

@@ -59,6 +59,7 @@ fn number(name: &str, text: &str) -> Result<usize, Problem> {
 }
 
 /// A part of an attribute's name that is asked for, if the name is that attribute's.
+#[expect(clippy::option_option, reason = "whether it is asked for, and whether for a part of it")]
 fn part_of<'a>(resource: &Resource, asked: &'a str, attribute: &str) -> Option<Option<&'a str>> {
     let bare = resource.bare(asked);
     let (first, part) = bare.split_once('.').map_or((bare, None), |(first, part)| (first, Some(part)));

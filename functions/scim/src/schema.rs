@@ -36,6 +36,7 @@ pub(crate) enum Mutability {
 }
 
 /// An attribute.
+#[expect(clippy::struct_excessive_bools, reason = "the characteristics of RFC 7643, section 2.2")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attribute {
     /// Its name.
@@ -308,7 +309,7 @@ impl Attribute {
     }
 }
 
-fn meta(kind: &str, location: String) -> Value {
+fn meta(kind: &str, location: &str) -> Value {
     json!({"resourceType": kind, "location": location})
 }
 
@@ -321,7 +322,7 @@ impl Resource {
             "name": self.name,
             "description": self.description,
             "attributes": self.attributes.iter().map(Attribute::described).collect::<Vec<_>>(),
-            "meta": meta("Schema", format!("{base}/scim/v2/Schemas/{}", self.schema)),
+            "meta": meta("Schema", &format!("{base}/scim/v2/Schemas/{}", self.schema)),
         })
     }
 
@@ -334,7 +335,7 @@ impl Resource {
             "description": self.description,
             "endpoint": self.endpoint,
             "schema": self.schema,
-            "meta": meta("ResourceType", format!("{base}/scim/v2/ResourceTypes/{}", self.name)),
+            "meta": meta("ResourceType", &format!("{base}/scim/v2/ResourceTypes/{}", self.name)),
         })
     }
 }
@@ -355,7 +356,7 @@ pub(crate) fn config(base: &str, most: usize) -> Value {
             "description": "An API key of an organization, sent as Authorization: Bearer",
             "primary": true,
         }],
-        "meta": meta("ServiceProviderConfig", format!("{base}/scim/v2/ServiceProviderConfig")),
+        "meta": meta("ServiceProviderConfig", &format!("{base}/scim/v2/ServiceProviderConfig")),
     })
 }
 

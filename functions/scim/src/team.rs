@@ -49,9 +49,10 @@ pub(crate) async fn shown(
     group: &Group,
     known: Option<ExternalId>,
 ) -> Result<Map<String, Value>, Problem> {
-    let members = match group.members > 0 && query.shows(&GROUPS, "members") {
-        true => members(context, scope, group.id).await?,
-        false => Vec::new(),
+    let members = if group.members > 0 && query.shows(&GROUPS, "members") {
+        members(context, scope, group.id).await?
+    } else {
+        Vec::new()
     };
     body::attributes(&body::Group::new(base, group, known, &members))
 }
@@ -141,6 +142,7 @@ pub(crate) struct Wanted {
     /// Its name, if it gets one.
     pub name: Option<Name>,
     /// What the directory knows it by, if that is said.
+    #[expect(clippy::option_option, reason = "whether something is said, and whether that is nothing")]
     pub external_id: Option<Option<ExternalId>>,
     /// Who comes and goes.
     pub moves: Moves,
@@ -158,9 +160,10 @@ pub(crate) async fn change<R>(
     let table = context.table()?;
     let before = group::find(table, &scope.tenant, id).await?.ok_or(Problem::NotFound("group"))?;
     if_match.check(before.version)?;
-    let there = match before.members > 0 && wanted.moves != Moves::default() {
-        true => members(context, &scope.tenant, id).await?.into_iter().collect(),
-        false => BTreeSet::new(),
+    let there = if before.members > 0 && wanted.moves != Moves::default() {
+        members(context, &scope.tenant, id).await?.into_iter().collect()
+    } else {
+        BTreeSet::new()
     };
     let (go, come) = wanted.moves.due(&there);
     if go.len() + come.len() > MOST_MOVES {

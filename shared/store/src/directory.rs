@@ -231,16 +231,11 @@ pub fn put_group(
 ) -> Result<(), StoreError> {
     let place = |known: &ExternalId| external(scope, OF_GROUP, known);
     rename(transaction, before.map(place), after.map(place), &group.to_string(), "externalId")?;
-    match after {
-        Some(external_id) => {
-            let record = GroupEntryRecord { external_id: external_id.clone() };
-            transaction.put(&key(scope, group), &record)
-        }
-        None => {
-            transaction.remove(&key(scope, group));
-            Ok(())
-        }
-    }
+    let Some(external_id) = after else {
+        transaction.remove(&key(scope, group));
+        return Ok(());
+    };
+    transaction.put(&key(scope, group), &GroupEntryRecord { external_id: external_id.clone() })
 }
 
 /// Adds that a directory knows a group no more to a transaction.
