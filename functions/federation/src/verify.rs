@@ -86,6 +86,6 @@ async fn says(context: &Context, domain: &MailDomain, expected: &str) -> Result<
     let url = format!("{resolver}?name={}&type=TXT", domain.record());
     let headers = [("accept", "application/dns-json".to_owned())];
     let asked = context.clients().outbound().get::<Resolved>(&url, &headers).await;
-    let resolved = asked.map_err(StoreError::from)?;
-    Ok(resolved.answer.iter().any(|entry| entry.kind == TXT && entry.data.trim_matches('"') == expected))
+    let told = asked.map_err(StoreError::from)?;
+    Ok(told.answer.iter().any(|entry| entry.kind == TXT && entry.data.trim_matches('"') == expected))
 }
