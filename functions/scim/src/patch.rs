@@ -355,7 +355,7 @@ mod tests {
         let emails = after.unwrap()["emails"].clone();
         assert_eq!(emails, json!([{"value": "new@example.com", "type": "work", "primary": true}]));
         let after = patched(
-            json!([{"op": "add", "path": "emails[type eq \"other\"].value", "value": "o@example.com"}]),
+            &json!([{"op": "add", "path": "emails[type eq \"other\"].value", "value": "o@example.com"}]),
         );
         assert_eq!(after.unwrap()["emails"][2], json!({"type": "other", "value": "o@example.com"}));
         let gone = patched(&json!([{"op": "remove", "path": "emails[type eq \"other\"]"}]));
