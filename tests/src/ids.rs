@@ -114,9 +114,9 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
     }
     let path = operation.path.as_str();
     if path.starts_with("/scim/") {
-        let patch = json!({"op": "replace", "path": "displayName", "value": "Renamed"});
+        let renaming = json!({"op": "replace", "path": "displayName", "value": "Renamed"});
         return Some(match operation.method {
-            Method::PATCH => json!({"Operations": [patch]}),
+            Method::PATCH => json!({"Operations": [renaming]}),
             _ => json!({"displayName": "Renamed", "userName": "renamed@example.com"}),
         });
     }

@@ -1,4 +1,4 @@
-//! SCIM on the deployed stack, as a client of others meets it: the checks of PyPI's `scim2-tester`.
+//! SCIM on the deployed stack, as a client of others meets it: the checks of the Python package `scim2-tester`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

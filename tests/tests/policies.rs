@@ -36,8 +36,8 @@ async fn asked() -> Vec<Asked> {
     // What is asked with an answer to a login, which the document does not make either.
     let mut body = sign_up_body("a-nest");
     body["owner"]["password"] = json!(PASSWORD);
-    let founded = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-    let founder = Actor { token: Some(founded.text("/api_key/secret")), tenant: founded.text("/tenant/id") };
+    let reply = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
+    let founder = Actor { token: Some(reply.text("/api_key/secret")), tenant: reply.text("/tenant/id") };
     let settings = json!({"require_second_factor": true});
     world.patch(&founder, "/v1/tenant/settings", settings).await.expect(200);
     let login = json!({"tenant": "a-nest", "email": "ada@example.com", "password": PASSWORD});

@@ -25,7 +25,7 @@ use crate::token::TokenAnswer;
 pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What is given.
 const GIVEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// What is taken: tokens of OpenID Connect, which are JWTs, by either name.
+/// What is taken: tokens of `OpenID` Connect, which are JWTs, by either name.
 const TAKEN: [&str; 2] =
     ["urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt"];
 /// The same for everything that is wrong with a token or the trust that it names. The audit trail knows more.
@@ -139,7 +139,7 @@ async fn given(
         return Err(asked.refuse("service_key", DenialReason::KeyRevoked).await);
     };
     let from = context.now().as_second();
-    let end = found.key.expires_at.map_or(i64::MAX, |end| end.as_second());
+    let end = found.key.expires_at.map_or(i64::MAX, jiff::Timestamp::as_second);
     let claims = Claims {
         iss: issuer.0.clone(),
         aud: issuer.0.clone(),

@@ -1,4 +1,4 @@
-//! Tokens that others sign: believed by the keys that they publish (OpenID Connect Discovery), which are kept in memory for a while.
+//! Tokens that others sign: believed by the keys that they publish (`OpenID` Connect Discovery), which are kept in memory for a while.
 //!
 //! A tenant names the issuer. So a token chooses nothing of where its keys are read: neither its own claims nor its header do, and an
 //! unknown key is looked for again only so often.
