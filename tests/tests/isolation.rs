@@ -207,7 +207,13 @@ async fn no_operation_answers_a_stranger_with_anything_of_another_tenant() {
             }
         }
         // Neither state nor counts nor history of the other tenant have changed by a letter.
-        let after = stored(&walk.world, &walk.owner.tenant).await;
+        let mut after = stored(&walk.world, &walk.owner.tenant).await;
+        if is_open(operation) {
+            // What names a tenant's client in public may be refused in the tenant's name, and is told to it.
+            after.retain(|key, item| {
+                before.contains_key(key) || !(key.contains("#ev ") && item.contains("denied"))
+            });
+        }
         assert_eq!(before, after, "{what} by others changed what a tenant has");
         walked += 1;
     }
