@@ -71,6 +71,8 @@ def main(root, binaries, output):
             variables = deployed(client, running[name])
         else:
             variables = made_up(properties.get("Environment", {}).get("Variables", {}), parameters)
+        # A container acts with the operator's credentials, which may not take on the role of a function.
+        variables.pop("TENANT_ROLE_ARN", None)
         resources[name] = {
             "Type": "AWS::Serverless::Function",
             "Properties": {
