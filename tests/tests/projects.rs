@@ -109,12 +109,13 @@ async fn a_tenant_is_renamed_and_set_up_by_its_owner() {
     );
     let settings = json!({"require_second_factor": true});
     let settings = world.patch(owner, "/v1/tenant/settings", settings).await.expect(200);
-    let expected = json!({"security_contact": "security@example.com", "require_second_factor": true});
+    let expected = json!({"security_contact": "security@example.com", "require_second_factor": true, "password_length": 8});
     assert_eq!((&settings.body, &settings.headers["etag"]), (&expected, &"\"3\"".parse().unwrap()));
     assert_eq!(world.get(owner, "/v1/tenant/settings").await.expect(200).body, expected);
     let tenant =
         world.patch(owner, "/v1/tenant", json!({"settings": {"security_contact": null}})).await.expect(200);
-    assert_eq!(tenant.body["settings"], json!({"security_contact": null, "require_second_factor": true}));
+    let expected = json!({"security_contact": null, "require_second_factor": true, "password_length": 8});
+    assert_eq!(tenant.body["settings"], expected);
     assert_eq!(world.get(owner, "/v1/whoami").await.expect(200).text("/tenant/name"), "Colony");
     let headers = [("if-match", "\"3\"")];
     let body = json!({"name": "Late"});
