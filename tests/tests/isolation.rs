@@ -80,13 +80,16 @@ async fn stored(world: &World, tenant: &str) -> BTreeMap<String, String> {
     shown.collect()
 }
 
+/// The form of an id.
+const ID: &str = "[a-z]{2,3}_[0-7][0-9a-hjkmnp-tv-z]{25}";
+
 /// Every id that is stored of a tenant, and what else only it has.
 fn marks(
     tenant: &Actor,
     stored: &BTreeMap<String, String>,
     others: &BTreeMap<String, String>,
 ) -> BTreeSet<String> {
-    let form = Regex::new("[a-z]{2,3}_[0-7][0-9a-hjkmnp-tv-z]{25}").expect("a pattern");
+    let form = Regex::new(ID).expect("a pattern");
     let of = |stored: &BTreeMap<String, String>| -> BTreeSet<String> {
         let all = stored.iter().flat_map(|(key, item)| [key.clone(), item.clone()]);
         all.flat_map(|text| form.find_iter(&text).map(|id| id.as_str().to_owned()).collect::<Vec<_>>())
@@ -112,9 +115,15 @@ fn plain(reply: &Reply, sent: &str) -> (u16, String, Vec<(String, String)>) {
     }
     let headers =
         reply.headers.iter().filter(|(name, _)| *name != "x-request-id" && *name != "content-length");
-    let headers = headers
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().replace(sent, "…")));
-    (reply.status.as_u16(), body.to_string().replace(sent, "…"), headers.collect())
+    // What is made has an id of its own; that no id of another tenant is told is looked at apart.
+    let form = Regex::new(ID).expect("a pattern");
+    let comparable = |text: &str| {
+        let text = text.replace(sent, "…");
+        if reply.status == 201 { form.replace_all(&text, "…").into_owned() } else { text }
+    };
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), comparable(value.to_str().unwrap_or_default())));
+    (reply.status.as_u16(), comparable(&body.to_string()), headers.collect())
 }
 
 /// Two tenants with one of every thing, and the document.
