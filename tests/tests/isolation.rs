@@ -165,6 +165,10 @@ impl Walk {
         // The key of an app is in every copy of the app: whoever has one may ask with it. What SCIM serves is the same for everybody.
         let public = |place: &Place| match place {
             Place::Path(name) => is_open(operation) && PUBLIC.contains(&name.as_str()),
+            // What another service knows us by is any text, and no id of ours.
+            Place::Body(pointer) => {
+                operation.path.starts_with("/v1/identity-providers") && pointer == "/client_id"
+            }
             _ => false,
         };
         for (place, pattern) in own.places.iter().filter(|(place, _)| !public(place)) {
