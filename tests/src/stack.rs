@@ -140,7 +140,7 @@ impl Stack {
         let file = description.map_or_else(described, Path::to_path_buf);
         let output = std::process::Command::new(xtask)
             .arg(words[0])
-            .arg("--stack")
+            .args(["--built", "--stack"])
             .arg(file)
             .args(&words[1..])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

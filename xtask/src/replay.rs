@@ -23,6 +23,9 @@ pub(crate) struct StackArgs {
     /// Name of a stack in the AWS account whose credentials are in the environment
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
+    /// Take the operator's program as it is. The tests built it, together with themselves.
+    #[arg(long, hide = true)]
+    built: bool,
 }
 
 #[derive(Args)]
@@ -46,6 +49,15 @@ pub(crate) async fn run(project: &Project, args: ReplayArgs) -> Result<()> {
 /// Runs the operator's program with these words.
 pub(crate) async fn operate(project: &Project, stack: &StackArgs, words: &[String]) -> Result<()> {
     let description = describe(project, stack).await?;
+    if !stack.built {
+        build(project).await?;
+    }
+    let program = project.target().join("debug").join(PROGRAM);
+    let passed = Cmd::new(program).arg("--stack").arg(description).args(words).passes().await?;
+    if passed { Ok(()) } else { Err(Failure::Reported) }
+}
+
+async fn build(project: &Project) -> Result<()> {
     // Together with the functions: with other packages chosen, cargo would build the SDK anew with other features.
     let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--quiet"]);
     for function in project.functions() {
@@ -54,9 +66,7 @@ pub(crate) async fn operate(project: &Project, stack: &StackArgs, words: &[Strin
     if !cargo.args(["--package", PROGRAM, "--bin", PROGRAM]).passes().await? {
         return Err(Failure::new("The code does not compile; mend what the compiler says above."));
     }
-    let program = project.target().join("debug").join(PROGRAM);
-    let passed = Cmd::new(program).arg("--stack").arg(description).args(words).passes().await?;
-    if passed { Ok(()) } else { Err(Failure::Reported) }
+    Ok(())
 }
 
 /// The file that describes the stack.
