@@ -14,7 +14,7 @@ use rookery_store::guard;
 use serde_json::Value;
 
 use crate::policy::Role;
-use crate::template::Stack;
+use crate::template::{Function, Stack};
 
 /// A tenant that nothing here belongs to.
 const STRANGER: &str = "ten_01h455vb4pex5vsknk084sn02q";
@@ -46,8 +46,10 @@ static ROLES: LazyLock<Roles> =
 impl Roles {
     /// Those of a stack.
     pub fn of(stack: &Stack) -> Self {
-        let functions = stack.functions();
-        let served = functions.iter().filter_map(|one| Some((one.path()?.to_owned(), Role::of(stack, one))));
+        let served = stack.functions().into_iter().filter(Function::is_served).flat_map(|one| {
+            let role = Role::of(stack, &one);
+            one.paths().map(move |path| (path.to_owned(), role.clone()))
+        });
         Self(served.collect())
     }
 

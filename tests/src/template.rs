@@ -171,9 +171,14 @@ impl<'a> Function<'a> {
             .map(|event| &event["Properties"])
     }
 
-    /// The path that it serves, if it serves one.
-    pub fn path(&self) -> Option<&'a str> {
-        self.sources("HttpApi").next().map(|event| text(&event["Path"]))
+    /// The paths that it serves.
+    pub fn paths(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.sources("HttpApi").map(|event| text(&event["Path"]))
+    }
+
+    /// Whether it serves any path.
+    pub fn is_served(&self) -> bool {
+        self.paths().next().is_some()
     }
 
     /// The names of its environment variables.

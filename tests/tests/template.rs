@@ -208,6 +208,12 @@ fn routes_in_the_code() {
     notices(rule, "AppFunction", |stack| {
         set(&mut stack.root, &format!("{app}/Handler"), json!("application"));
     });
+    notices(rule, "/v1/apps/{app}/other", |stack| {
+        set(&mut stack.root, &format!("{app}/Events/Route/Properties/Path"), json!("/v1/apps/{app}/other"));
+    });
+    notices(rule, "ReleaseTransitionsFunction", |stack| {
+        set(&mut stack.root, "/Resources/ReleaseTransitionsFunction/Properties/Events/Pause", Value::Null);
+    });
     notices(rule, "app: this handler", |stack| remove(&mut stack.root, "/Resources/AppFunction"));
     notices(rule, "AppFunction", |stack| remove(&mut stack.root, &format!("{app}/Events")));
     notices(rule, "RelayFunction", |stack| {
@@ -270,6 +276,14 @@ fn routes() {
     notices(rule, "AppFunction", |stack| set(&mut stack.root, &format!("{route}/Method"), json!("GET")));
     notices(rule, "AppFunction", |stack| set(&mut stack.root, &format!("{route}/Path"), json!("/v1/apps")));
     notices(rule, "AppFunction", |stack| remove(&mut stack.root, "/Resources/AppFunction/Properties/Events"));
+    notices(rule, "ReleaseTransitionsFunction", |stack| {
+        let schedule = json!({"Type": "Schedule", "Properties": {"Schedule": "rate(1 hour)"}});
+        set(&mut stack.root, "/Resources/ReleaseTransitionsFunction/Properties/Events/Hourly", schedule);
+    });
+    notices(rule, "ReleaseTransitionsFunction", |stack| {
+        let pause = "/Resources/ReleaseTransitionsFunction/Properties/Events/Pause/Properties/Path";
+        set(&mut stack.root, pause, json!("/v1/apps/{app}/releases/{release}/ramp"));
+    });
 }
 
 #[test]

@@ -12,8 +12,9 @@ pub mod release_rollback;
 pub mod releases;
 mod transition;
 
-use rookery_edge::{Kind, Route};
+use rookery_edge::{Context, Kind, Route};
 use rookery_store::Variable::{self, AuthCacheSeconds, Table, UsageQueue};
+use utoipa_axum::router::OpenApiRouter;
 
 const NEEDS: &[Variable] = &[Table, UsageQueue, AuthCacheSeconds];
 
@@ -22,9 +23,13 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "channels", needs: NEEDS, kind: Kind::Http(channels::router) },
     Route { handler: "releases", needs: NEEDS, kind: Kind::Http(releases::router) },
     Route { handler: "release", needs: NEEDS, kind: Kind::Http(release::router) },
-    Route { handler: "release-ramp", needs: NEEDS, kind: Kind::Http(release_ramp::router) },
-    Route { handler: "release-pause", needs: NEEDS, kind: Kind::Http(release_pause::router) },
-    Route { handler: "release-resume", needs: NEEDS, kind: Kind::Http(release_resume::router) },
-    Route { handler: "release-conclude", needs: NEEDS, kind: Kind::Http(release_conclude::router) },
-    Route { handler: "release-rollback", needs: NEEDS, kind: Kind::Http(release_rollback::router) },
+    Route { handler: "release-transitions", needs: NEEDS, kind: Kind::Http(transitions) },
 ];
+
+fn transitions() -> OpenApiRouter<Context> {
+    release_ramp::router()
+        .merge(release_pause::router())
+        .merge(release_resume::router())
+        .merge(release_conclude::router())
+        .merge(release_rollback::router())
+}

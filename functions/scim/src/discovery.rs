@@ -13,34 +13,17 @@ use crate::{MEDIA_TYPE, body, fault, protocol};
 
 const ALL: [Resource; 2] = [USERS, GROUPS];
 
-/// The route of the configuration.
-pub fn config() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(read_config)))
-}
-
-/// The route of all resource types.
-pub fn resource_types() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(list_resource_types)))
-}
-
-/// The route of one resource type.
-pub fn resource_type() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(read_resource_type)))
-}
-
-/// The route of all schemas.
-pub fn schemas() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(list_schemas)))
-}
-
-/// The route of one schema.
-pub fn schema() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(read_schema)))
-}
-
-/// The route of whatever else is asked for.
-pub fn others() -> OpenApiRouter<Context> {
-    protocol(OpenApiRouter::new().routes(routes!(look_elsewhere, post_elsewhere)))
+/// The routes. What no other function of the protocol serves leads here too.
+pub fn router() -> OpenApiRouter<Context> {
+    protocol(
+        OpenApiRouter::new()
+            .routes(routes!(read_config))
+            .routes(routes!(list_resource_types))
+            .routes(routes!(read_resource_type))
+            .routes(routes!(list_schemas))
+            .routes(routes!(read_schema))
+            .routes(routes!(look_elsewhere, post_elsewhere)),
+    )
 }
 
 fn answer(value: &Value) -> Result<Answer, Problem> {

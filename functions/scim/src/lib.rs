@@ -31,12 +31,7 @@ const NEEDS: &[rookery_store::Variable] = &[Table, UsageQueue, AuthCacheSeconds]
 
 /// The functions of this area.
 pub const ROUTES: &[Route] = &[
-    Route { handler: "scim-config", needs: &[], kind: Kind::Http(discovery::config) },
-    Route { handler: "scim-resource-types", needs: &[], kind: Kind::Http(discovery::resource_types) },
-    Route { handler: "scim-resource-type", needs: &[], kind: Kind::Http(discovery::resource_type) },
-    Route { handler: "scim-schemas", needs: &[], kind: Kind::Http(discovery::schemas) },
-    Route { handler: "scim-schema", needs: &[], kind: Kind::Http(discovery::schema) },
-    Route { handler: "scim-endpoint", needs: &[], kind: Kind::Http(discovery::others) },
+    Route { handler: "scim-discovery", needs: &[], kind: Kind::Http(discovery::router) },
     Route { handler: "scim-users", needs: NEEDS, kind: Kind::Http(users::router) },
     Route { handler: "scim-user", needs: NEEDS, kind: Kind::Http(user::router) },
     Route { handler: "scim-groups", needs: NEEDS, kind: Kind::Http(groups::router) },

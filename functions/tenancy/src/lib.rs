@@ -22,8 +22,9 @@ pub mod workspace_suspend;
 pub mod workspace_worker;
 pub mod workspaces;
 
-use rookery_edge::{Kind, Route};
+use rookery_edge::{Context, Kind, Route};
 use rookery_store::Variable::{AuthCacheSeconds, Bucket, KmsKey, Table, UsageQueue};
+use utoipa_axum::router::OpenApiRouter;
 
 /// The functions of this area.
 pub const ROUTES: &[Route] = &[
@@ -88,19 +89,9 @@ pub const ROUTES: &[Route] = &[
         kind: Kind::Http(workspace::router),
     },
     Route {
-        handler: "workspace-retry",
+        handler: "workspace-transitions",
         needs: &[Table, UsageQueue, AuthCacheSeconds],
-        kind: Kind::Http(workspace_retry::router),
-    },
-    Route {
-        handler: "workspace-suspend",
-        needs: &[Table, UsageQueue, AuthCacheSeconds],
-        kind: Kind::Http(workspace_suspend::router),
-    },
-    Route {
-        handler: "workspace-resume",
-        needs: &[Table, UsageQueue, AuthCacheSeconds],
-        kind: Kind::Http(workspace_resume::router),
+        kind: Kind::Http(workspace_transitions),
     },
     Route {
         handler: "quotas",
@@ -113,3 +104,7 @@ pub const ROUTES: &[Route] = &[
         kind: Kind::Queue(workspace_worker::work),
     },
 ];
+
+fn workspace_transitions() -> OpenApiRouter<Context> {
+    workspace_retry::router().merge(workspace_suspend::router()).merge(workspace_resume::router())
+}

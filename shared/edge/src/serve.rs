@@ -34,7 +34,7 @@ pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// What a function does.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Answers one path of the API.
+    /// Answers one path of the API, or several that do the like.
     Http(fn() -> OpenApiRouter<Context>),
     /// Works through a queue.
     Queue(fn(Context, SqsEvent) -> Boxed<SqsBatchResponse>),

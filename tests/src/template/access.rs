@@ -213,7 +213,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// What a device can reach from outside reads what is served, and nothing else of the table.
 pub fn devices_reach_only_what_is_served(stack: &Stack) -> Faults {
     of_each_statement(stack, |function, statement| {
-        let device = function.path().is_some_and(|path| path.starts_with("/v1/device/"));
+        let device = function.paths().any(|path| path.starts_with("/v1/device/"));
         if !device || !of_the_table(statement) {
             return None;
         }

@@ -47,8 +47,8 @@ pub fn every_handler_is_unique(stack: &Stack) -> Faults {
     faults
 }
 
-/// The routes in the code and the functions in the template are the same, and a function has the variables without which its
-/// route does not start.
+/// The routes in the code and the functions in the template are the same and have the same paths, and a function has the variables
+/// without which its route does not start.
 pub fn the_code_has_the_same_functions(stack: &Stack, routes: &[Route]) -> Faults {
     let functions = stack.functions();
     let mut faults = Faults::new();
@@ -57,9 +57,16 @@ pub fn the_code_has_the_same_functions(stack: &Stack, routes: &[Route]) -> Fault
             faults.push(format!("{}: no route has the handler {}", function.id, function.handler()));
             continue;
         };
-        if matches!(route.kind, Kind::Http(_)) != function.path().is_some() {
+        if matches!(route.kind, Kind::Http(_)) != function.is_served() {
             faults
                 .push(format!("{}: is started by another kind of event than its code expects", function.id));
+        }
+        if let Kind::Http(make) = route.kind {
+            let document = make().into_openapi();
+            let coded: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+            for path in coded.symmetric_difference(&function.paths().collect()) {
+                faults.push(format!("{}: {path} is in the code or in the template alone", function.id));
+            }
         }
         let given: BTreeSet<&str> = function.variables().collect();
         let needed: BTreeSet<&str> = route.needs.iter().map(|variable| variable.as_str()).collect();
@@ -108,14 +115,14 @@ pub fn every_function_has_a_sample_event(stack: &Stack) -> Faults {
             faults.push(format!("{}: has no events/{}.json", function.id, function.handler()));
             continue;
         };
-        let fits = match function.path() {
-            Some(path) => {
-                event["routeKey"] == format!("ANY {path}") && matches(path, text(&event["rawPath"]))
-            }
-            None if function.sources("Schedule").next().is_some() => {
-                event["detail-type"] == "Scheduled Event"
-            }
-            None => items(&event["Records"]).count() > 0,
+        let fits = if function.is_served() {
+            let fits =
+                |path| event["routeKey"] == format!("ANY {path}") && matches(path, text(&event["rawPath"]));
+            function.paths().any(fits)
+        } else if function.sources("Schedule").next().is_some() {
+            event["detail-type"] == "Scheduled Event"
+        } else {
+            items(&event["Records"]).count() > 0
         };
         if !fits {
             faults.push(format!(
@@ -145,7 +152,7 @@ fn matches(template: &str, path: &str) -> bool {
 pub fn the_openapi_document_has_the_same_paths(stack: &Stack, document: &Value) -> Faults {
     let functions = stack.functions();
     let served: BTreeMap<&str, &str> =
-        functions.iter().filter_map(|function| Some((function.path()?, function.id))).collect();
+        functions.iter().flat_map(|function| function.paths().map(|path| (path, function.id))).collect();
     let documented: BTreeSet<&str> =
         document["paths"].as_object().into_iter().flatten().map(|(path, _)| path.as_str()).collect();
     let missing = served.iter().filter(|(path, _)| !documented.contains(*path));
@@ -156,14 +163,15 @@ pub fn the_openapi_document_has_the_same_paths(stack: &Stack, document: &Value) 
         .collect()
 }
 
-/// A function is started by one event; a path takes every method, so that the function answers 405 itself.
+/// A function is started by one event, or by one for each of the paths that it serves; a path takes every method, so that the function
+/// answers 405 itself.
 pub fn every_path_is_one_event_for_all_methods(stack: &Stack) -> Faults {
     let mut faults = Faults::new();
     let mut paths = BTreeMap::new();
     for function in stack.functions() {
         let events: Vec<&Value> = values(&function.properties["Events"]).collect();
         let routes: Vec<&Value> = function.sources("HttpApi").collect();
-        if events.len() != 1 {
+        if events.is_empty() || (events.len() > 1 && routes.len() != events.len()) {
             faults.push(format!("{}: is started by {} events instead of one", function.id, events.len()));
         }
         for route in routes {
@@ -226,7 +234,7 @@ pub fn every_timeout_fits_what_waits_for_it(stack: &Stack) -> Faults {
     let mut faults = Faults::new();
     for function in stack.functions() {
         let timeout = function.property("Timeout").as_u64().unwrap_or(u64::MAX);
-        if function.path().is_some() && timeout >= API_TIMEOUT {
+        if function.is_served() && timeout >= API_TIMEOUT {
             faults.push(format!("{}: the API gives up before it does", function.id));
         }
         if function.sources("SQS").next().is_some() && timeout.saturating_mul(6) > hidden {
