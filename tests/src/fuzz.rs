@@ -52,6 +52,28 @@ pub struct Operation {
     pub description: Value,
 }
 
+/// What operations do, by which a walk through all of them is divided into tests that can run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// They read.
+    Read,
+    /// They make something, or ask for something to be done.
+    Do,
+    /// They change or delete.
+    Change,
+}
+
+impl Operation {
+    /// What it does.
+    pub fn deed(&self) -> Deed {
+        match self.method {
+            Method::GET => Deed::Read,
+            Method::POST => Deed::Do,
+            _ => Deed::Change,
+        }
+    }
+}
+
 /// A request to send.
 #[derive(Debug, Clone)]
 pub struct Shot {

@@ -1,6 +1,6 @@
 //! Whatever is sent to any route is answered with a problem or a result, never with a fault of ours.
 
-use rookery_tests::fuzz::{Dice, Shot, operations, shot};
+use rookery_tests::fuzz::{Deed, Dice, Shot, operations, shot};
 use rookery_tests::ids::Ids;
 use rookery_tests::world::{Actor, World, openapi};
 
@@ -23,12 +23,26 @@ async fn fire(world: &World, actor: &Actor, shot: &Shot) -> rookery_tests::world
 }
 
 #[tokio::test]
-async fn no_request_made_from_the_document_is_a_fault_of_ours() {
+async fn no_request_to_read_is_a_fault_of_ours() {
+    no_request_is_a_fault_of_ours(Deed::Read).await;
+}
+
+#[tokio::test]
+async fn no_request_to_do_something_is_a_fault_of_ours() {
+    no_request_is_a_fault_of_ours(Deed::Do).await;
+}
+
+#[tokio::test]
+async fn no_request_to_change_something_is_a_fault_of_ours() {
+    no_request_is_a_fault_of_ours(Deed::Change).await;
+}
+
+async fn no_request_is_a_fault_of_ours(deed: Deed) {
     let world = World::new().await;
     let api = serde_json::to_value(openapi()).unwrap();
     let mut dice = Dice::new(20_260_101);
     let mut answers = std::collections::BTreeMap::<u16, usize>::new();
-    for operation in operations(&api) {
+    for operation in operations(&api).into_iter().filter(|operation| operation.deed() == deed) {
         // Each has a tenant of its own, because some operations delete what others need.
         let owner = world.sign_up().await;
         let known = Ids::of(&world, &owner).await.0;

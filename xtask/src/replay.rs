@@ -10,8 +10,9 @@ use crate::command::Cmd;
 use crate::failure::{Context, Failure, Result};
 use crate::project::Project;
 use crate::python::Python;
+use crate::stack::Build;
 
-/// Package and binary of the operator's program.
+/// The operator's program.
 const PROGRAM: &str = "rookery-operations";
 
 /// Which stack is meant.
@@ -50,23 +51,11 @@ pub(crate) async fn run(project: &Project, args: ReplayArgs) -> Result<()> {
 pub(crate) async fn operate(project: &Project, stack: &StackArgs, words: &[String]) -> Result<()> {
     let description = describe(project, stack).await?;
     if !stack.built {
-        build(project).await?;
+        Build::Functions.run(project).await?;
     }
     let program = project.target().join("debug").join(PROGRAM);
     let passed = Cmd::new(program).arg("--stack").arg(description).args(words).passes().await?;
     if passed { Ok(()) } else { Err(Failure::Reported) }
-}
-
-async fn build(project: &Project) -> Result<()> {
-    // Together with the functions: with other packages chosen, cargo would build the SDK anew with other features.
-    let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--quiet"]);
-    for function in project.functions() {
-        cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
-    }
-    if !cargo.args(["--package", PROGRAM, "--bin", PROGRAM]).passes().await? {
-        return Err(Failure::new("The code does not compile; mend what the compiler says above."));
-    }
-    Ok(())
 }
 
 /// The file that describes the stack.

@@ -12,13 +12,13 @@ use crate::progress::Phase;
 use crate::project::Project;
 use crate::python::Python;
 
-/// What is built for the functions to be there, in one call of cargo.
+/// What is built for the functions to be there, in one call of cargo. It is always the whole workspace: cargo unites the features of
+/// what it builds together, so that a run of the tests after building some packages alone would compile the dependencies a second time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Build {
-    /// The functions alone.
+    /// The programs.
     Functions,
-    /// Every test along with them. Cargo unites the features of what it builds together, so that a run of the tests
-    /// after building the functions alone would compile the dependencies a second time.
+    /// Every test along with them.
     FunctionsAndTests,
 }
 
@@ -28,14 +28,9 @@ impl Build {
             Self::Functions => "Building the functions",
             Self::FunctionsAndTests => "Building the functions and the tests",
         });
-        let mut cargo = Cmd::cargo().directory(project.root()).arg("build");
-        match self {
-            Self::Functions => {
-                for function in project.functions() {
-                    cargo = cargo.args(["--package", &function.package, "--bin", &function.name]);
-                }
-            }
-            Self::FunctionsAndTests => cargo = cargo.args(["--workspace", "--bins", "--tests"]),
+        let mut cargo = Cmd::cargo().directory(project.root()).args(["build", "--workspace", "--bins"]);
+        if let Self::FunctionsAndTests = self {
+            cargo = cargo.arg("--tests");
         }
         if !cargo.passes().await? {
             return Err(Failure::new("The code does not compile; mend what the compiler says above."));

@@ -75,8 +75,8 @@ async fn validate(project: &Project) -> Result<()> {
 
 /// One run of the test runner for everything, so that its last line is the verdict on everything.
 async fn tests(project: &Project, stack: Option<&Path>) -> Result<()> {
-    // End-to-end tests mostly wait for queues and caches, so that two processors have time for four.
-    let at_a_time = std::thread::available_parallelism().map_or(4, |processors| processors.get().max(4));
+    // End-to-end tests mostly wait for queues and caches, so that two processors have time for six.
+    let at_a_time = std::thread::available_parallelism().map_or(6, |processors| processors.get().max(6));
     let mut nextest = Cmd::cargo()
         .directory(project.root())
         .args(["nextest", "run", "--workspace", "--test-threads"])

@@ -4,30 +4,33 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::http_call::HttpCall;
-use crate::world::{World, package_body, signup, text};
+use crate::world::{World, login, package_body, signup, text};
 
 pub(crate) type Request = Box<dyn Fn(u64, &Value) -> Result<HttpCall, Failure>>;
-
-/// A request to a helper before each measured one. Each step sees the answer of the one before it.
-pub(crate) struct Before {
-    pub(crate) area: &'static str,
-    pub(crate) handler: &'static str,
-    pub(crate) request: Request,
-}
 
 pub(crate) enum Work {
     Http {
         request: Request,
         status: u64,
-        before: Vec<Before>,
+        /// Requests to helpers before each measured one. Each step sees the answer of the one before it.
+        before: Vec<Request>,
     },
     /// A worker, given the sample event of `events/` each time: after the first, a redelivery.
     Sample,
 }
 
+/// Whose work it is.
+pub(crate) enum Function {
+    /// The bare function's.
+    Bare,
+    /// That of the function which answers this route.
+    Of(String),
+    /// That of the function with this name.
+    Named(&'static str),
+}
+
 pub(crate) struct Case {
-    pub(crate) area: &'static str,
-    pub(crate) handler: &'static str,
+    pub(crate) function: Function,
     pub(crate) what: String,
     pub(crate) work: Work,
     /// Measured requests per round.
@@ -38,29 +41,29 @@ pub(crate) struct Case {
 const MANY: u64 = 1000;
 /// Requests per round that change something, or need a preparing request each.
 const SOME: u64 = 200;
+/// Requests per round that check a password, or need one that does.
+const FEW: u64 = 30;
 
 impl Case {
-    fn http(area: &'static str, handler: &'static str, what: &str, status: u64, request: Request) -> Self {
+    /// `what` is method and route.
+    fn http(what: &str, status: u64, request: Request) -> Self {
+        let route = what.split(' ').nth(1).unwrap_or_default().to_owned();
         let work = Work::Http { request, status, before: Vec::new() };
-        Self { area, handler, what: what.to_owned(), work, requests: MANY }
+        Self { function: Function::Of(route), what: what.to_owned(), work, requests: MANY }
     }
 
-    fn same(area: &'static str, handler: &'static str, call: HttpCall) -> Self {
-        Self::http(area, handler, &call.label(), 200, Box::new(move |_, _| Ok(call.clone())))
+    fn same(call: HttpCall) -> Self {
+        Self::http(&call.label(), 200, Box::new(move |_, _| Ok(call.clone())))
     }
 
-    fn changing(
-        area: &'static str,
-        handler: &'static str,
-        status: u64,
-        call: impl Fn(u64) -> HttpCall + 'static,
-    ) -> Self {
+    fn changing(status: u64, call: impl Fn(u64) -> HttpCall + 'static) -> Self {
         let what = call(0).label();
-        Self::http(area, handler, &what, status, Box::new(move |n, _| Ok(call(n)))).requests(SOME)
+        Self::http(&what, status, Box::new(move |n, _| Ok(call(n)))).requests(SOME)
     }
 
-    fn worker(area: &'static str, handler: &'static str) -> Self {
-        Self { area, handler, what: "sample event".to_owned(), work: Work::Sample, requests: SOME }
+    fn worker(handler: &'static str) -> Self {
+        let what = "sample event".to_owned();
+        Self { function: Function::Named(handler), what, work: Work::Sample, requests: SOME }
     }
 
     fn status(mut self, expected: u64) -> Self {
@@ -78,9 +81,9 @@ impl Case {
         Self { what: what.to_owned(), ..self }
     }
 
-    fn after(mut self, area: &'static str, handler: &'static str, request: Request) -> Self {
+    fn after(mut self, request: Request) -> Self {
         if let Work::Http { before, .. } = &mut self.work {
-            before.push(Before { area, handler, request });
+            before.push(request);
         }
         self
     }
@@ -88,19 +91,21 @@ impl Case {
 
 /// The yardstick beside itself: how far from 1 its ratios are is the noise of a run.
 pub(crate) fn bare() -> Case {
-    Case::same("bare", "bare", HttpCall::new("GET", "/healthz", &[]))
+    Case { function: Function::Bare, ..Case::same(HttpCall::new("GET", "/healthz", &[])) }
 }
 
-/// All cases, the hot path first.
-pub(crate) fn all(world: &World) -> Vec<Case> {
+/// All cases, the hot path first. `api` is the platform's `OpenAPI` document.
+pub(crate) fn all(world: &World, api: &Value) -> Vec<Case> {
     let mut cases = device(world);
     cases.extend(meta());
+    cases.extend(reads(world, api));
+    cases.extend(logins(world));
     cases.extend(identity(world));
     cases.extend(rights(world));
     cases.extend(tenancy(world));
     cases.extend(catalog(world));
     cases.extend(releases(world));
-    cases.extend(records(world));
+    cases.extend(workers());
     cases
 }
 
@@ -120,24 +125,64 @@ fn device(world: &World) -> Vec<Case> {
     let file = [world.app_key.as_str(), world.packages[1].as_str(), world.file_sha256.as_str()];
     let file = HttpCall::new("GET", "/v1/device/{app_key}/packages/{package}/files/{sha256}", &file);
     vec![
-        Case::same("device", "device-update", update).requests(2 * MANY),
-        Case::same("device", "device-update", current)
-            .status(204)
-            .requests(2 * MANY)
-            .named("… nothing newer"),
-        Case::same("device", "device-reports", reports).status(202),
-        Case::same("device", "device-manifest", manifest),
-        Case::same("device", "device-file", file).status(302),
-        Case::worker("device", "reports-worker"),
+        Case::same(update).requests(2 * MANY),
+        Case::same(current).status(204).requests(2 * MANY).named("… nothing newer"),
+        Case::same(reports).status(202),
+        Case::same(manifest),
+        Case::same(file).status(302),
+        Case::worker("reports-worker"),
     ]
 }
 
 fn meta() -> Vec<Case> {
-    let get = |route| HttpCall::new("GET", route, &[]);
+    let get = |route| Case::same(HttpCall::new("GET", route, &[]));
+    let routes = [
+        "/healthz",
+        "/v1/openapi.json",
+        "/docs",
+        "/.well-known/openid-configuration",
+        "/.well-known/jwks.json",
+    ];
+    routes.map(get).into()
+}
+
+/// Everything that is read with credentials, as the document has it.
+fn reads(world: &World, api: &Value) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (route, operations) in api["paths"].as_object().into_iter().flatten() {
+        let names = route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let ids: Option<Vec<&str>> = names.map(|name| world.ids.get(name).map(String::as_str)).collect();
+        let by = operations["get"]["security"].as_array().into_iter().flatten();
+        let of_tenants =
+            by.clone().any(|way| way.get("bearer").is_some()) && !by.clone().any(|way| *way == json!({}));
+        let (Some(ids), true) = (ids, of_tenants) else { continue };
+        let call = HttpCall::new("GET", route, &ids).token(&world.session);
+        cases.push(match route.as_str() {
+            "/v1/usage" => Case::same(call.query("meter=api_calls&granularity=day".to_owned())),
+            _ => Case::same(call),
+        });
+    }
+    cases
+}
+
+/// Logging in and what comes of it.
+fn logins(world: &World) -> Vec<Case> {
+    let form = |route: &str, fields: Value| {
+        HttpCall::new("POST", route, &[]).client(&world.client.0, &world.client.1).form(&fields)
+    };
+    let (log_in, refresh) = (login(&world.slug), HttpCall::new("POST", "/v1/auth/refresh", &[]));
+    let refresh = move |_: u64, tokens: &Value| {
+        Ok(refresh.clone().json(json!({"refresh_token": text(tokens, "/refresh_token")?})))
+    };
+    let token = world.token.clone();
     vec![
-        Case::same("meta", "health", get("/healthz")),
-        Case::same("meta", "openapi", get("/v1/openapi.json")),
-        Case::same("meta", "docs", get("/docs")),
+        Case::same(log_in.clone()).requests(FEW),
+        Case::http("POST /v1/auth/refresh", 200, Box::new(refresh))
+            .requests(FEW)
+            .after(Box::new(move |_, _| Ok(log_in.clone()))),
+        Case::same(form("/oauth/token", json!({"grant_type": "client_credentials"}))).requests(SOME),
+        Case::same(form("/oauth/introspect", json!({"token": world.session}))),
+        Case::same(HttpCall::new("GET", "/v1/whoami", &[]).token(&token)).named("… by a key"),
     ]
 }
 
@@ -160,24 +205,15 @@ fn identity(world: &World) -> Vec<Case> {
         Ok(HttpCall::new("POST", "/v1/api-keys/{key}/rotate", &[&key]).token(&token).json(json!({})))
     };
     vec![
-        Case::changing("identity", "signup", 201, signup).requests(20),
-        Case::same("identity", "whoami", get("/v1/whoami", &[])),
-        Case::same("identity", "api-keys", get("/v1/api-keys", &[])),
-        Case::changing("identity", "api-keys", 201, make_key.clone()),
-        Case::same("identity", "api-key", get("/v1/api-keys/{key}", &[&world.key])),
-        Case::http("identity", "api-key", "DELETE /v1/api-keys/{key}", 204, Box::new(revoke))
+        Case::changing(201, signup).requests(FEW),
+        Case::changing(201, make_key.clone()),
+        Case::http("DELETE /v1/api-keys/{key}", 204, Box::new(revoke)).requests(SOME).after(Box::new({
+            let make_key = make_key.clone();
+            move |n, _| Ok(make_key(n))
+        })),
+        Case::http("POST /v1/api-keys/{key}/rotate", 200, Box::new(rotate))
             .requests(SOME)
-            .after(
-                "identity",
-                "api-keys",
-                Box::new({
-                    let make_key = make_key.clone();
-                    move |n, _| Ok(make_key(n))
-                }),
-            ),
-        Case::http("identity", "api-key-rotate", "POST /v1/api-keys/{key}/rotate", 200, Box::new(rotate))
-            .requests(SOME)
-            .after("identity", "api-keys", Box::new(move |n, _| Ok(make_key(n)))),
+            .after(Box::new(move |n, _| Ok(make_key(n)))),
     ]
 }
 
@@ -196,15 +232,11 @@ fn rights(world: &World) -> Vec<Case> {
         Ok(HttpCall::new("GET", "/v1/bindings/{binding}", &[&binding]).token(&token))
     };
     vec![
-        Case::same("rights", "permissions", get("/v1/permissions", &[])),
-        Case::same("rights", "roles", get("/v1/roles", &[])),
-        Case::changing("rights", "roles", 201, make_role),
-        Case::same("rights", "role", get("/v1/roles/{role}", &["owner"])),
-        Case::same("rights", "bindings", list.clone()),
-        Case::http("rights", "binding", "GET /v1/bindings/{binding}", 200, Box::new(read))
+        Case::changing(201, make_role),
+        Case::http("GET /v1/bindings/{binding}", 200, Box::new(read))
             .requests(SOME)
-            .after("rights", "bindings", Box::new(move |_, _| Ok(list.clone()))),
-        Case::same("rights", "authz-check", check),
+            .after(Box::new(move |_, _| Ok(list.clone()))),
+        Case::same(check),
     ]
 }
 
@@ -222,16 +254,7 @@ fn tenancy(world: &World) -> Vec<Case> {
             .token(&token)
             .json(json!({"name": format!("Bench {n}")}))
     };
-    vec![
-        Case::same("tenancy", "organizations", get("/v1/organizations", &[])),
-        Case::changing("tenancy", "organizations", 201, make),
-        Case::same(
-            "tenancy",
-            "organization",
-            get("/v1/organizations/{organization}", &[&world.organization]),
-        ),
-        Case::changing("tenancy", "organization", 200, rename),
-    ]
+    vec![Case::changing(201, make), Case::changing(200, rename)]
 }
 
 fn catalog(world: &World) -> Vec<Case> {
@@ -277,21 +300,14 @@ fn catalog(world: &World) -> Vec<Case> {
         )
     };
     vec![
-        Case::same("catalog", "apps", get("/v1/apps", &[])),
-        Case::changing("catalog", "apps", 201, make_app),
-        Case::same("catalog", "app", get("/v1/apps/{app}", &one_app)),
-        Case::changing("catalog", "app", 200, rename_app),
-        Case::same("catalog", "uploads", uploads),
-        Case::same("catalog", "uploads", needed).named("… a file that is not there yet"),
-        Case::same("catalog", "packages", get("/v1/apps/{app}/packages", &one_app)),
-        Case::changing("catalog", "packages", 201, make_package),
-        Case::same("catalog", "package", get("/v1/apps/{app}/packages/{package}", &package)),
-        Case::same("catalog", "secrets", get("/v1/apps/{app}/secrets", &one_app)),
-        Case::changing("catalog", "secrets", 201, make_secret),
-        Case::same("catalog", "secret", get("/v1/apps/{app}/secrets/{secret}", &secret)),
-        Case::same("catalog", "secret-versions", get("/v1/apps/{app}/secrets/{secret}/versions", &secret)),
-        Case::changing("catalog", "secret-versions", 201, rotate),
-        Case::same("catalog", "secret-verify", verify).requests(SOME),
+        Case::changing(201, make_app),
+        Case::changing(200, rename_app),
+        Case::same(uploads),
+        Case::same(needed).named("… a file that is not there yet"),
+        Case::changing(201, make_package),
+        Case::changing(201, make_secret),
+        Case::changing(201, rotate),
+        Case::same(verify).requests(SOME),
     ]
 }
 
@@ -317,22 +333,15 @@ fn releases(world: &World) -> Vec<Case> {
     let make = make_release(world);
     let verb = |name: &'static str, body: Value| verb(world, name, body);
     vec![
-        Case::same("releases", "channels", get("/v1/apps/{app}/channels", &app)),
-        Case::http("releases", "channels", "POST /v1/apps/{app}/channels", 201, Box::new(make_channel))
+        Case::http("POST /v1/apps/{app}/channels", 201, Box::new(make_channel))
             .requests(SOME)
-            .after("catalog", "apps", Box::new(move |n, _| Ok(make_app(n)))),
-        Case::same("releases", "releases", get("/v1/apps/{app}/releases", &app)),
-        Case::changing("releases", "releases", 201, move |n| make(n, 10_000)),
-        Case::same("releases", "release", get("/v1/apps/{app}/releases/{release}", &release)),
-        verb("release-ramp", json!({"rollout_bp": 5000})),
-        verb("release-pause", json!({})),
-        verb("release-resume", json!({})).after(
-            "releases",
-            "release-pause",
-            change(world, "release-pause", json!({})),
-        ),
-        verb("release-conclude", json!({})),
-        verb("release-rollback", json!({})).status(201),
+            .after(Box::new(move |n, _| Ok(make_app(n)))),
+        Case::changing(201, move |n| make(n, 10_000)),
+        verb("ramp", json!({"rollout_bp": 5000})),
+        verb("pause", json!({})),
+        verb("resume", json!({})).after(change(world, "pause", json!({}))),
+        verb("conclude", json!({})),
+        verb("rollback", json!({})).status(201),
     ]
 }
 
@@ -348,44 +357,25 @@ fn make_release(world: &World) -> impl Fn(u64, u32) -> HttpCall + 'static {
 
 /// A change of a release that a helper has just made for a tenth of the devices. Before it comes one for all devices, which
 /// ends those before it: a channel holds few live releases.
-fn verb(world: &World, handler: &'static str, body: Value) -> Case {
+fn verb(world: &World, verb: &'static str, body: Value) -> Case {
     let (make_full, make_partial) = (make_release(world), make_release(world));
-    let what = format!("POST {}", verb_route(handler));
-    Case::http("releases", handler, &what, 200, change(world, handler, body))
+    Case::http(&format!("POST {RELEASE}/{verb}"), 200, change(world, verb, body))
         .requests(SOME)
-        .after("releases", "releases", Box::new(move |n, _| Ok(make_full(n, 10_000))))
-        .after("releases", "releases", Box::new(move |n, _| Ok(make_partial(n, 1000))))
+        .after(Box::new(move |n, _| Ok(make_full(n, 10_000))))
+        .after(Box::new(move |n, _| Ok(make_partial(n, 1000))))
 }
 
-fn change(world: &World, handler: &'static str, body: Value) -> Request {
+fn change(world: &World, verb: &'static str, body: Value) -> Request {
     let (token, app) = (world.token.clone(), world.app.clone());
     Box::new(move |_, made| {
         let release = text(made, "/id")?;
-        Ok(HttpCall::new("POST", verb_route(handler), &[&app, &release]).token(&token).json(body.clone()))
+        let call = HttpCall::new("POST", &format!("{RELEASE}/{verb}"), &[&app, &release]);
+        Ok(call.token(&token).json(body.clone()))
     })
 }
 
-fn verb_route(handler: &str) -> &'static str {
-    match handler {
-        "release-ramp" => "/v1/apps/{app}/releases/{release}/ramp",
-        "release-pause" => "/v1/apps/{app}/releases/{release}/pause",
-        "release-resume" => "/v1/apps/{app}/releases/{release}/resume",
-        "release-conclude" => "/v1/apps/{app}/releases/{release}/conclude",
-        _ => "/v1/apps/{app}/releases/{release}/rollback",
-    }
-}
+const RELEASE: &str = "/v1/apps/{app}/releases/{release}";
 
-fn records(world: &World) -> Vec<Case> {
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
-    vec![
-        Case::same("audit", "audit-events", get("/v1/audit/events", &[])),
-        Case::worker("audit", "audit-worker"),
-        Case::same(
-            "usage",
-            "usage",
-            get("/v1/usage", &[]).query("meter=api_calls&granularity=day".to_owned()),
-        ),
-        Case::worker("usage", "usage-worker"),
-        Case::worker("events", "relay"),
-    ]
+fn workers() -> Vec<Case> {
+    ["audit-worker", "usage-worker", "relay"].map(Case::worker).into()
 }

@@ -24,7 +24,7 @@ pub(crate) struct Start<'a> {
 }
 
 /// A running function process.
-pub(crate) struct Function {
+pub(crate) struct Process {
     child: Child,
     api: RuntimeApi,
     pid: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Function {
     pub(crate) startup: Duration,
 }
 
-impl Function {
+impl Process {
     pub(crate) async fn start(start: &Start<'_>) -> Result<Self, Failure> {
         let api = RuntimeApi::start().await?;
         let log = File::options()

@@ -1,5 +1,6 @@
 //! A request of a client, as an HTTP API hands it to a function (payload format 2.0), and the function's answer.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -9,17 +10,19 @@ use crate::Failure;
 #[derive(Clone, Debug)]
 pub(crate) struct HttpCall {
     method: &'static str,
-    route: &'static str,
+    route: String,
     path: String,
     query: String,
-    token: Option<String>,
+    credentials: Option<String>,
     source_ip: String,
     body: Option<Value>,
+    /// Whether the body is sent as a form, as OAuth has it.
+    form: bool,
 }
 
 impl HttpCall {
     /// `parameters` fill the braces of `route` in their order.
-    pub(crate) fn new(method: &'static str, route: &'static str, parameters: &[&str]) -> Self {
+    pub(crate) fn new(method: &'static str, route: &str, parameters: &[&str]) -> Self {
         let mut path = String::new();
         let mut parameters = parameters.iter();
         for segment in route.split('/').skip(1) {
@@ -32,17 +35,24 @@ impl HttpCall {
         }
         Self {
             method,
-            route,
+            route: route.to_owned(),
             path,
             query: String::new(),
-            token: None,
+            credentials: None,
             source_ip: "192.0.2.1".to_owned(),
             body: None,
+            form: false,
         }
     }
 
     pub(crate) fn token(mut self, token: &str) -> Self {
-        self.token = Some(token.to_owned());
+        self.credentials = Some(format!("Bearer {token}"));
+        self
+    }
+
+    /// A client of the `OpenID` provider, by its id and secret.
+    pub(crate) fn client(mut self, id: &str, secret: &str) -> Self {
+        self.credentials = Some(format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))));
         self
     }
 
@@ -61,6 +71,16 @@ impl HttpCall {
         self
     }
 
+    /// A form with these fields.
+    pub(crate) fn form(mut self, fields: &Value) -> Self {
+        self.form = true;
+        self.json(fields.clone())
+    }
+
+    pub(crate) fn route(&self) -> &str {
+        &self.route
+    }
+
     pub(crate) fn label(&self) -> String {
         format!("{} {}", self.method, self.route)
     }
@@ -75,12 +95,14 @@ impl HttpCall {
             "x-forwarded-port": "443",
             "x-forwarded-proto": "https",
         });
-        if let Some(token) = &self.token {
-            headers["authorization"] = json!(format!("Bearer {token}"));
+        if let Some(credentials) = &self.credentials {
+            headers["authorization"] = json!(credentials);
         }
-        if let Some(body) = &self.body {
-            headers["content-type"] = json!("application/json");
-            headers["content-length"] = json!(body.to_string().len().to_string());
+        let body = self.written();
+        if let Some(body) = &body {
+            let kind = if self.form { "application/x-www-form-urlencoded" } else { "application/json" };
+            headers["content-type"] = json!(kind);
+            headers["content-length"] = json!(body.len().to_string());
         }
         let mut event = json!({
             "version": "2.0",
@@ -120,10 +142,21 @@ impl HttpCall {
         if !parameters.is_empty() {
             event["pathParameters"] = parameters.into();
         }
-        if let Some(body) = &self.body {
-            event["body"] = json!(body.to_string());
+        if let Some(body) = body {
+            event["body"] = json!(body);
         }
         event.to_string().into()
+    }
+
+    /// The body as it is sent.
+    fn written(&self) -> Option<String> {
+        let body = self.body.as_ref()?;
+        if !self.form {
+            return Some(body.to_string());
+        }
+        let fields = body.as_object().into_iter().flatten();
+        let pairs = fields.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
+        Some(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drives release binaries of the functions through a Runtime API of its own, side by side with a bare function, and
 //! prints what they cost. `cargo xtask bench` builds the binaries and calls this.
 
+mod bundle;
 mod cases;
 mod cloud;
 mod function;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::bundle::Bundle;
+use crate::cases::Case;
 use crate::cloud::Cloud;
 use crate::measure::{Bench, Effort};
 use crate::report::{CALL_HEADINGS, HEADINGS, call_cells, cells, json_line, table, verdicts};
@@ -72,17 +75,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<bool, Failure> {
     std::fs::create_dir_all(&arguments.logs)?;
     let cloud = Cloud::start().await?;
-    let mut helpers = Helpers::new(&arguments.binaries, &arguments.logs, &cloud);
+    let bundle = Bundle::read(&arguments.root.join("template.yaml"))?;
+    let mut helpers = Helpers::new(&arguments.binaries, &arguments.logs, bundle, &cloud);
     let mut cases = vec![cases::bare()];
     if arguments.only != ["bare"] {
         let world = World::make(&mut helpers, &arguments.root.join("examples/hello-app")).await?;
-        cases.extend(cases::all(&world));
-    }
-    if !arguments.only.is_empty() {
-        cases.retain(|case| arguments.only.iter().any(|name| name == case.handler));
-    }
-    if cases.is_empty() {
-        return Err("no function of that name is measured".into());
+        let api = std::fs::read(arguments.root.join("docs/openapi.json"))?;
+        cases.extend(cases::all(&world, &serde_json::from_slice(&api)?));
     }
     let mut bench = Bench {
         binaries: &arguments.binaries,
@@ -93,10 +92,20 @@ async fn run(arguments: &Arguments) -> Result<bool, Failure> {
         effort: Effort { starts: arguments.starts, rounds: arguments.rounds },
         sequence: 0,
     };
+    if !arguments.only.is_empty() {
+        let asked = |case: &Case| {
+            let place = bench.place(case);
+            place.is_ok_and(|place| arguments.only.iter().any(|name| name == place.handler))
+        };
+        cases.retain(asked);
+    }
+    if cases.is_empty() {
+        return Err("no function of that name is measured".into());
+    }
     let mut rows = Vec::new();
     let mut failed = false;
     for (index, case) in cases.iter().enumerate() {
-        progress(&format!("{}/{} {} {}", index + 1, cases.len(), case.handler, case.what));
+        progress(&format!("{}/{} {}", index + 1, cases.len(), case.what));
         match bench.measure(case).await {
             Ok(row) => {
                 if arguments.json {
@@ -107,7 +116,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Failure> {
             }
             Err(error) => {
                 progress("");
-                eprintln!("{} {}: {error}", case.handler, case.what);
+                eprintln!("{}: {error}", case.what);
                 failed = true;
             }
         }

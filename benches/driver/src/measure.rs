@@ -9,9 +9,10 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::Failure;
-use crate::cases::{Case, Work};
+use crate::bundle::Place;
+use crate::cases::{Case, Function, Work};
 use crate::cloud::{Call, Cloud};
-use crate::function::{Function, Start, zipped_size};
+use crate::function::{Process, Start, zipped_size};
 use crate::http_call::{HttpCall, read_answer};
 use crate::statistics::{median, percentile};
 use crate::world::Helpers;
@@ -73,16 +74,17 @@ struct Round {
 
 impl Bench<'_> {
     pub(crate) async fn measure(&mut self, case: &Case) -> Result<Row, Failure> {
+        let Place { area, handler } = self.place(case)?;
         let bare = self.binaries.join("bare");
-        let binary = self.binaries.join(case.area);
+        let binary = self.binaries.join(area);
         let (mut bare_starts, mut starts) = (Vec::new(), Vec::new());
         for _ in 0..self.effort.starts {
             bare_starts.push(self.start_once(&bare, "bare").await?);
-            starts.push(self.start_once(&binary, case.handler).await?);
+            starts.push(self.start_once(&binary, handler).await?);
         }
         let (mut bare_rounds, mut rounds) = (Vec::new(), Vec::new());
         for _ in 0..self.effort.rounds {
-            let (bare_round, round) = self.round(&bare, &binary, case).await?;
+            let (bare_round, round) = self.round(&bare, (&binary, handler), case).await?;
             bare_rounds.push(bare_round);
             rounds.push(round);
         }
@@ -90,14 +92,23 @@ impl Bench<'_> {
         let background: usize = rounds.iter().map(|round| round.background).sum();
         let total = background + calls.iter().map(|calls| calls.len()).sum::<usize>();
         Ok(Row {
-            area: case.area,
-            handler: case.handler,
+            area,
+            handler,
             what: case.what.clone(),
             calls_per_request: ratio(total, calls.len()),
             calls: most_usual(&calls),
             measured: figures(&starts, &rounds, &binary)?,
             bare: figures(&bare_starts, &bare_rounds, &bare)?,
         })
+    }
+
+    /// Which function a case is about.
+    pub(crate) fn place(&self, case: &Case) -> Result<Place, Failure> {
+        match &case.function {
+            Function::Bare => Ok(Place { area: "bare", handler: "bare" }),
+            Function::Of(route) => self.helpers.bundle().of_route(route),
+            Function::Named(handler) => self.helpers.bundle().of_handler(handler),
+        }
     }
 
     async fn start_once(&self, binary: &Path, handler: &str) -> Result<Duration, Failure> {
@@ -107,14 +118,19 @@ impl Bench<'_> {
         Ok(startup)
     }
 
-    async fn start(&self, binary: &Path, handler: &str) -> Result<Function, Failure> {
+    async fn start(&self, binary: &Path, handler: &str) -> Result<Process, Failure> {
         let environment = self.helpers.environment();
-        Function::start(&Start { binary, handler, environment, logs: self.logs }).await
+        Process::start(&Start { binary, handler, environment, logs: self.logs }).await
     }
 
-    async fn round(&mut self, bare: &Path, binary: &Path, case: &Case) -> Result<(Round, Round), Failure> {
+    async fn round(
+        &mut self,
+        bare: &Path,
+        (binary, handler): (&Path, &str),
+        case: &Case,
+    ) -> Result<(Round, Round), Failure> {
         let mut bare = Side::new(self.start(bare, "bare").await?);
-        let mut measured = Side::new(self.start(binary, case.handler).await?);
+        let mut measured = Side::new(self.start(binary, handler).await?);
         let bare_event = HttpCall::new("GET", "/healthz", &[]).event(0);
         for _ in 0..WARM_UP.min(case.requests) {
             bare.function.invoke(bare_event.clone()).await?;
@@ -149,12 +165,15 @@ impl Bench<'_> {
     async fn prepare(&mut self, case: &Case) -> Result<Bytes, Failure> {
         self.sequence += 1;
         match &case.work {
-            Work::Sample => Ok(std::fs::read(self.events.join(format!("{}.json", case.handler)))?.into()),
+            Work::Sample => {
+                let name = format!("{}.json", self.place(case)?.handler);
+                Ok(std::fs::read(self.events.join(name))?.into())
+            }
             Work::Http { request, before, .. } => {
                 let mut answer = Value::Null;
                 for step in before {
-                    let call = (step.request)(self.sequence, &answer)?;
-                    answer = self.helpers.call(step.area, step.handler, &call).await?;
+                    let call = step(self.sequence, &answer)?;
+                    answer = self.helpers.call(&call).await?;
                 }
                 Ok(request(self.sequence, &answer)?.event(self.sequence))
             }
@@ -164,12 +183,12 @@ impl Bench<'_> {
 
 /// One of the two functions of a round.
 struct Side {
-    function: Function,
+    function: Process,
     round: Round,
 }
 
 impl Side {
-    fn new(function: Function) -> Self {
+    fn new(function: Process) -> Self {
         Self { function, round: Round::default() }
     }
 
@@ -206,11 +225,7 @@ fn check(case: &Case, answer: &[u8]) -> Result<(), Failure> {
     let Work::Http { status: expected, .. } = &case.work else { return Ok(()) };
     let (status, body) = read_answer(answer)?;
     if status != *expected {
-        return Err(format!(
-            "{} ({}) answered {status} instead of {expected}: {body}",
-            case.handler, case.what
-        )
-        .into());
+        return Err(format!("{} answered {status} instead of {expected}: {body}", case.what).into());
     }
     Ok(())
 }

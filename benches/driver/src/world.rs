@@ -1,30 +1,33 @@
 //! What the measured routes work on: a tenant with an app, packages and releases, made by the functions themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::Failure;
+use crate::bundle::{Bundle, Place};
 use crate::cloud::{BUCKET, Cloud, TABLE};
-use crate::function::{Function, Start};
+use crate::function::{Process, Start};
 use crate::http_call::{HttpCall, read_answer};
 
 /// The functions that prepare and help, one process each, started when first needed.
 pub(crate) struct Helpers {
     binaries: PathBuf,
     logs: PathBuf,
+    bundle: Bundle,
     environment: Vec<(&'static str, String)>,
-    running: HashMap<&'static str, Function>,
+    running: HashMap<&'static str, Process>,
     sequence: u64,
 }
 
 impl Helpers {
-    pub(crate) fn new(binaries: &Path, logs: &Path, cloud: &Cloud) -> Self {
+    pub(crate) fn new(binaries: &Path, logs: &Path, bundle: Bundle, cloud: &Cloud) -> Self {
         Self {
             binaries: binaries.to_owned(),
             logs: logs.to_owned(),
+            bundle,
             environment: environment(cloud),
             running: HashMap::new(),
             sequence: 0,
@@ -35,17 +38,17 @@ impl Helpers {
         &self.environment
     }
 
+    pub(crate) fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
     /// Calls a route and insists on a 2xx.
-    pub(crate) async fn call(
-        &mut self,
-        area: &str,
-        handler: &'static str,
-        call: &HttpCall,
-    ) -> Result<Value, Failure> {
+    pub(crate) async fn call(&mut self, call: &HttpCall) -> Result<Value, Failure> {
+        let Place { area, handler } = self.bundle.of_route(call.route())?;
         if !self.running.contains_key(handler) {
             let binary = self.binaries.join(area);
             let start = Start { binary: &binary, handler, environment: &self.environment, logs: &self.logs };
-            self.running.insert(handler, Function::start(&start).await?);
+            self.running.insert(handler, Process::start(&start).await?);
         }
         self.sequence += 1;
         let function = self.running.get_mut(handler).ok_or("the helper was started above")?;
@@ -80,6 +83,7 @@ fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("SIGNUP_MODE", "open".to_owned()),
         ("SIGNUPS_PER_HOUR", "1000000".to_owned()),
         ("PUBLIC_BASE_URL", String::new()),
+        ("PUBLIC_URL", "https://bench.example.com".to_owned()),
         ("SERVING_CACHE_SECONDS", "5".to_owned()),
         ("AUTH_CACHE_SECONDS", "15".to_owned()),
     ]
@@ -88,8 +92,15 @@ fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
 /// The ids that the requests need.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
+    /// A key that may everything.
     pub(crate) token: String,
-    pub(crate) key: String,
+    /// The owner's, who has logged in.
+    pub(crate) session: String,
+    pub(crate) slug: String,
+    /// An OAuth client that acts by itself: its id and secret.
+    pub(crate) client: (String, String),
+    /// One of everything, by the names that placeholders have in paths.
+    pub(crate) ids: BTreeMap<String, String>,
     pub(crate) organization: String,
     pub(crate) app: String,
     pub(crate) app_key: String,
@@ -104,14 +115,13 @@ pub(crate) struct World {
 impl World {
     /// Does the main job once: signs up, makes an app, uploads two versions of the example, releases them.
     pub(crate) async fn make(helpers: &mut Helpers, example: &Path) -> Result<Self, Failure> {
-        let signup = helpers.call("identity", "signup", &signup(0)).await?;
+        let signup = helpers.call(&signup(0)).await?;
         let token = text(&signup, "/api_key/secret")?;
-        let key = text(&signup, "/api_key/id")?;
+        let slug = "bench-0".to_owned();
+        let session = text(&helpers.call(&login(&slug)).await?, "/access_token")?;
         let organization = text(&signup, "/organization/id")?;
         let call = HttpCall::new("POST", "/v1/apps", &[]).token(&token);
-        let app = helpers
-            .call("catalog", "apps", &call.json(json!({"name": "Hello", "platforms": ["web"]})))
-            .await?;
+        let app = helpers.call(&call.json(json!({"name": "Hello", "platforms": ["web"]}))).await?;
         let app_key = text(&app, "/app_key")?;
         let app = text(&app, "/id")?;
         let mut packages = [String::new(), String::new()];
@@ -120,22 +130,41 @@ impl World {
             files = upload(helpers, &token, &app, &example.join(version)).await?;
             let body = package_body(version.trim_start_matches('v'), &files);
             let call = HttpCall::new("POST", "/v1/apps/{app}/packages", &[&app]).token(&token).json(body);
-            *package = text(&helpers.call("catalog", "packages", &call).await?, "/id")?;
+            *package = text(&helpers.call(&call).await?, "/id")?;
         }
         let mut release = String::new();
         for package in &packages {
             let call = HttpCall::new("POST", "/v1/apps/{app}/releases", &[&app]).token(&token);
             let body = json!({"package_id": package, "channel": "production"});
-            release = text(&helpers.call("releases", "releases", &call.json(body)).await?, "/id")?;
+            release = text(&helpers.call(&call.json(body)).await?, "/id")?;
         }
         let call = HttpCall::new("POST", "/v1/apps/{app}/secrets", &[&app]).token(&token);
         let body = json!({"name": "signing-password", "value": "correct horse battery staple"});
-        let secret = text(&helpers.call("catalog", "secrets", &call.json(body)).await?, "/id")?;
+        let secret = text(&helpers.call(&call.json(body)).await?, "/id")?;
         let file_sha256 = text(files.first().ok_or("the example has no files")?, "/sha256")?;
         let channel = "production".to_owned();
+        let mut ids = BTreeMap::from(
+            [
+                ("app", app.clone()),
+                ("app_key", app_key.clone()),
+                ("key", text(&signup, "/api_key/id")?),
+                ("organization", organization.clone()),
+                ("package", packages[1].clone()),
+                ("project", text(&signup, "/project/id")?),
+                ("release", release.clone()),
+                ("secret", secret.clone()),
+                ("user", text(&signup, "/owner/id")?),
+                ("workspace", text(&signup, "/workspace/id")?),
+            ]
+            .map(|(name, id)| (name.to_owned(), id)),
+        );
+        let client = one_of_each(helpers, &token, &session, &text(&signup, "/tenant/id")?, &mut ids).await?;
         Ok(Self {
             token,
-            key,
+            session,
+            slug,
+            client,
+            ids,
             organization,
             app,
             app_key,
@@ -149,14 +178,89 @@ impl World {
     }
 }
 
+const PASSWORD: &str = "correct horse battery staple";
+
 /// A signup that no other has the slug or the address of.
 pub(crate) fn signup(sequence: u64) -> HttpCall {
     let body = json!({
         "tenant": {"name": "Bench", "slug": format!("bench-{sequence}")},
-        "owner": {"email": format!("owner{sequence}@example.com"), "name": "Owner", "password": "correct horse battery staple"},
+        "owner": {"email": format!("owner{sequence}@example.com"), "name": "Owner", "password": PASSWORD},
     });
     let [.., b, c, d] = sequence.to_be_bytes();
     HttpCall::new("POST", "/v1/signup", &[]).source_ip(format!("10.{b}.{c}.{d}")).json(body)
+}
+
+/// The owner of a tenant logs in.
+pub(crate) fn login(slug: &str) -> HttpCall {
+    let number = slug.trim_start_matches("bench-");
+    HttpCall::new("POST", "/v1/auth/login", &[]).json(json!({
+        "tenant": slug, "email": format!("owner{number}@example.com"), "password": PASSWORD,
+    }))
+}
+
+/// Makes one of everything else that paths name, and a client that acts by itself: its id and secret.
+async fn one_of_each(
+    helpers: &mut Helpers,
+    token: &str,
+    session: &str,
+    tenant: &str,
+    ids: &mut BTreeMap<String, String>,
+) -> Result<(String, String), Failure> {
+    let organization = ids["organization"].clone();
+    let below = [organization.as_str()];
+    for (name, route, parameters, body) in [
+        (
+            "division",
+            "/v1/organizations/{organization}/divisions",
+            &below[..],
+            json!({"name": "North", "code": "N"}),
+        ),
+        ("group", "/v1/organizations/{organization}/groups", &below, json!({"name": "Pilots"})),
+        ("role", "/v1/roles", &[], json!({"name": "Pilot", "permissions": ["app.read"]})),
+        ("invitation", "/v1/invitations", &[], json!({"email": "guest@example.com"})),
+        (
+            "provider",
+            "/v1/identity-providers",
+            &[],
+            json!({
+                "name": "Company", "kind": "oidc", "issuer": "https://id.invalid", "client_id": "rookery",
+                "mail_domains": ["example.com"],
+            }),
+        ),
+        (
+            "client",
+            "/v1/oauth-clients",
+            &[],
+            json!({
+                "name": "Dashboard", "redirect_uris": ["https://dashboard.example.com/cb"],
+            }),
+        ),
+    ] {
+        let call = HttpCall::new("POST", route, parameters).token(token).json(body);
+        ids.insert(name.to_owned(), text(&helpers.call(&call).await?, "/id")?);
+    }
+    let member = HttpCall::new("POST", "/v1/groups/{group}/members", &[&ids["group"]]).token(token);
+    helpers.call(&member.json(json!({"user_id": ids["user"]}))).await?;
+    let robot = HttpCall::new("POST", "/v1/api-keys", &[]).token(token);
+    let robot = robot.json(json!({"name": "robot", "scopes": ["*"], "owner_id": tenant}));
+    let robot = text(&helpers.call(&robot).await?, "/id")?;
+    let trust = HttpCall::new("POST", "/v1/workload-trusts", &[]).token(token).json(json!({
+        "name": "CI", "issuer": "https://ci.example.com", "audience": "rookery", "service_key_id": robot,
+        "conditions": [{"claim": "repository", "equals": "acme/app"}],
+    }));
+    ids.insert("trust".to_owned(), text(&helpers.call(&trust).await?, "/id")?);
+    for (name, route) in [("binding", "/v1/bindings"), ("session", "/v1/me/sessions")] {
+        let listed = helpers.call(&HttpCall::new("GET", route, &[]).token(session)).await?;
+        ids.insert(name.to_owned(), text(&listed, "/items/0/id")?);
+    }
+    let given = json!({"subject_id": robot, "role": "viewer", "node_id": tenant});
+    helpers.call(&HttpCall::new("POST", "/v1/bindings", &[]).token(token).json(given)).await?;
+    let worker = json!({
+        "name": "Nightly", "grants": ["client_credentials"], "scopes": ["app.list"], "service_key_id": robot,
+    });
+    let worker =
+        helpers.call(&HttpCall::new("POST", "/v1/oauth-clients", &[]).token(token).json(worker)).await?;
+    Ok((text(&worker, "/id")?, text(&worker, "/secret")?))
 }
 
 pub(crate) fn package_body(version: &str, files: &[Value]) -> Value {
@@ -187,7 +291,7 @@ async fn upload(helpers: &mut Helpers, token: &str, app: &str, folder: &Path) ->
     }
     let call =
         HttpCall::new("POST", "/v1/apps/{app}/uploads", &[app]).token(token).json(json!({"files": files}));
-    let answer = helpers.call("catalog", "uploads", &call).await?;
+    let answer = helpers.call(&call).await?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     for file in answer["files"].as_array().ok_or("no files in the answer to an upload")? {
         if file["status"] != "needed" {
