@@ -188,7 +188,6 @@ fn logins(world: &World) -> Vec<Case> {
 
 fn identity(world: &World) -> Vec<Case> {
     let token = world.token.clone();
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
     let make_key = move |n| {
         HttpCall::new("POST", "/v1/api-keys", &[])
             .token(&token)
@@ -218,7 +217,6 @@ fn identity(world: &World) -> Vec<Case> {
 }
 
 fn rights(world: &World) -> Vec<Case> {
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
     let question = json!({"checks": [{"permission": "release.ramp", "resource_id": world.app}]});
     let check = HttpCall::new("POST", "/v1/authz/check", &[]).token(&world.token).json(question);
     let token = world.token.clone();
@@ -226,23 +224,11 @@ fn rights(world: &World) -> Vec<Case> {
         let body = json!({"name": format!("Bench {n}"), "permissions": ["release.ramp"]});
         HttpCall::new("POST", "/v1/roles", &[]).token(&token).json(body)
     };
-    let (list, token) = (get("/v1/bindings", &[]), world.token.clone());
-    let read = move |_: u64, listed: &Value| {
-        let binding = text(listed, "/items/0/id")?;
-        Ok(HttpCall::new("GET", "/v1/bindings/{binding}", &[&binding]).token(&token))
-    };
-    vec![
-        Case::changing(201, make_role),
-        Case::http("GET /v1/bindings/{binding}", 200, Box::new(read))
-            .requests(SOME)
-            .after(Box::new(move |_, _| Ok(list.clone()))),
-        Case::same(check),
-    ]
+    vec![Case::changing(201, make_role), Case::same(check)]
 }
 
 fn tenancy(world: &World) -> Vec<Case> {
     let (token, organization) = (world.token.clone(), world.organization.clone());
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
     let rename = move |n| {
         HttpCall::new("PATCH", "/v1/organizations/{organization}", &[&organization])
             .token(&token)
@@ -260,7 +246,6 @@ fn tenancy(world: &World) -> Vec<Case> {
 fn catalog(world: &World) -> Vec<Case> {
     let app = world.app.clone();
     let token = world.token.clone();
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
     let post = move |route, parameters: &[&str], body| {
         HttpCall::new("POST", route, parameters).token(&token).json(body)
     };
@@ -269,9 +254,6 @@ fn catalog(world: &World) -> Vec<Case> {
     let needed = post("/v1/apps/{app}/uploads", &[&app], new_file);
     let verify = [world.app.as_str(), world.secret.as_str()];
     let verify = post("/v1/apps/{app}/secrets/{secret}/verify", &verify, json!({"value": "wrong"}));
-    let one_app = [world.app.as_str()];
-    let package = [world.app.as_str(), world.packages[1].as_str()];
-    let secret = [world.app.as_str(), world.secret.as_str()];
 
     let make_app = create_app(world);
     let (token, id) = (world.token.clone(), app.clone());
@@ -320,9 +302,6 @@ fn create_app(world: &World) -> impl Fn(u64) -> HttpCall + 'static {
 }
 
 fn releases(world: &World) -> Vec<Case> {
-    let get = |route, parameters: &[&str]| HttpCall::new("GET", route, parameters).token(&world.token);
-    let app = [world.app.as_str()];
-    let release = [world.app.as_str(), world.release.as_str()];
     let token = world.token.clone();
     // An app holds few channels, so each of them gets an app of its own.
     let make_app = create_app(world);
