@@ -42,6 +42,7 @@ impl Ids {
         world.post(owner, &path, json!({"user_id": people.text("/items/0/id")})).await.expect(201);
         let body = json!({"name": "Dashboard", "redirect_uris": ["https://dashboard.example.com/cb"]});
         let client = world.post(owner, "/v1/oauth-clients", body).await.expect(201);
+        world.seed_consent(owner, &client.text("/id")).await;
         // What a directory sent; it comes last, so that the founder stays the first of the people above.
         let sent = json!({"userName": format!("sent-to-{}@example.com", owner.tenant), "externalId": "e1"});
         let sent = world.post(owner, "/scim/v2/Users", sent).await.expect(201);

@@ -1,10 +1,12 @@
 //! People and what is given to them, for stories about groups, people and rights.
 
 use rookery_domain::binding::{Grant, Subject};
+use rookery_domain::consent::Consent;
 use rookery_domain::id::{BindingId, InvitationId, SessionId, TenantId};
 use rookery_domain::invitation::InvitationToken;
+use rookery_domain::oauth_client::{Scope, ScopeWord};
 use rookery_domain::session::{Method, Proof, RefreshToken, Seen, Session};
-use rookery_store::{TenantScope, Transaction, Variable, access, invitation, session};
+use rookery_store::{TenantScope, Transaction, Variable, access, consent, invitation, session};
 use serde_json::{Value, json};
 
 use crate::world::{Actor, Reply, TABLE, World, database};
@@ -109,6 +111,17 @@ impl World {
         session::create(&mut transaction, &scope, &session, Some(&token)).expect("items");
         self.context().table().expect("a table").commit(&transaction).await.expect("it commits");
         session.id
+    }
+
+    /// That the tenant's founder lets a client do something.
+    pub async fn seed_consent(&self, owner: &Actor, client: &str) {
+        let user = self.founder(owner).await.parse().expect("a person");
+        let (scope, now) = (self.scope_of(owner), self.context().now());
+        let let_in = Scope([ScopeWord::Openid].into());
+        let consent = Consent::to(client.parse().expect("a client"), now).extended_on_device(&let_in, now);
+        let mut transaction = Transaction::new();
+        consent::put(&mut transaction, &scope, user, &consent).expect("an item");
+        self.context().table().expect("a table").commit(&transaction).await.expect("it commits");
     }
 
     /// A group of an organization.

@@ -102,6 +102,8 @@ pub struct Recorder(Arc<Mutex<Recorded>>);
 #[derive(Debug, Default)]
 struct Recorded {
     asked: Vec<Asked>,
+    /// How many requests there were.
+    requests: usize,
     /// The forms of what was asked that were looked at.
     seen: BTreeSet<String>,
     faults: Vec<String>,
@@ -111,6 +113,11 @@ impl Recorder {
     /// Everything that was asked so far, once for each form of it.
     pub fn asked(&self) -> Vec<Asked> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).asked.clone()
+    }
+
+    /// How many requests functions sent to the table so far.
+    pub fn requests(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).requests
     }
 
     /// What was wrong since the last time.
@@ -165,6 +172,7 @@ impl Intercept for Recorder {
         let operation = target.rsplit('.').next().unwrap_or_default();
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default())?;
         let tenant = guard::bound().map(|tenant| tenant.to_string());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).requests += 1;
         for (action, partitions) in parts(operation, &body) {
             self.record(Asked { path: path.clone(), action, partitions, tenant: tenant.clone() });
         }

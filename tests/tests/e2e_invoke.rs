@@ -40,7 +40,14 @@ fn samples() -> BTreeSet<String> {
 /// The status of the sample request: nobody is signed in, and the app key in it is made up.
 fn expected(handler: &str) -> &'static [u64] {
     match handler {
-        "health" | "openapi" | "docs" | "jwks" | "openid-configuration" | "scim-discovery" => &[200],
+        "health"
+        | "openapi"
+        | "docs"
+        | "jwks"
+        | "openid-configuration"
+        | "scim-discovery"
+        | "oauth-logout"
+        | "oauth-device" => &[200],
         // The tenant of the sample is there once the sample of signing up was sent.
         "auth-tenants" => &[200, 404],
         "federated-start" => &[404],

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use rookery_tests::template::access::{
     devices_reach_only_what_is_served, every_function_has_a_role_of_its_own, no_action_is_a_wildcard,
-    no_resource_is_a_wildcard, nobody_deletes_what_proves_the_log, nobody_scans,
+    no_resource_is_a_wildcard, nobody_deletes_what_proves_the_log, nobody_scans, pages_ask_without_cookies,
     the_table_is_open_by_partition_only, variables_and_rights_match,
     whoever_acts_for_a_tenant_has_a_session_for_it,
 };
@@ -137,6 +137,21 @@ fn wildcard_resources() {
         let traces = "/Resources/RuntimePolicy/Properties/PolicyDocument/Statement/1/Action";
         set(&mut stack.root, traces, json!(["xray:PutTraceSegments", "xray:GetTraceSummaries"]));
     });
+}
+
+#[test]
+fn pages_of_other_origins() {
+    let rule = pages_ask_without_cookies;
+    holds(rule);
+    let cors = "/Resources/Api/Properties/CorsConfiguration";
+    for (field, value) in [
+        ("AllowCredentials", json!(true)),
+        ("AllowMethods", json!(["GET"])),
+        ("AllowHeaders", json!(["*"])),
+        ("ExposeHeaders", json!([])),
+    ] {
+        notices(rule, "Api", |stack| set(&mut stack.root, &format!("{cors}/{field}"), value));
+    }
 }
 
 #[test]

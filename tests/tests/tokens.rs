@@ -224,10 +224,17 @@ async fn a_client_and_a_workload_do_what_was_given_to_them() {
         token: Some(house.signed(&house.header(), &house.with(changes))),
         tenant: owner.tenant.clone(),
     };
-    let client = actor(&json!({"client_id": "client", "scope": "openid app.list"}));
+    let made = json!({"name": "Client", "redirect_uris": ["https://app.example.com/cb"]});
+    let id = world.post(owner, "/v1/oauth-clients", made).await.expect(201).text("/id");
+    let client = actor(&json!({"client_id": id, "scope": "openid app.list"}));
     world.get(&client, "/v1/apps").await.expect(200);
     world.get(&client, "/v1/organizations").await.expect(403);
-    world.get(&actor(&json!({"client_id": "client"})), "/v1/apps").await.expect(403);
+    world.get(&actor(&json!({"client_id": id})), "/v1/apps").await.expect(403);
+    // What was given to nobody is nobody's.
+    for nobody in ["client", "browser", "cli_01h455vb4pex5vsknk084sn02q"] {
+        let changes = json!({"client_id": nobody, "scope": "openid app.list"});
+        world.get(&actor(&changes), "/v1/apps").await.expect(401);
+    }
 
     let tree = world.tree(owner).await;
     let body = json!({"name": "ci", "scopes": ["app.list", "app.read"], "owner_id": tree.workspace});

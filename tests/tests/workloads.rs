@@ -165,6 +165,23 @@ async fn a_build_gets_the_rights_of_a_service_key_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_a_build_was_given_ends_with_the_trust() {
+    let (world, runner) = (world().await, Runner::new(Algorithm::Es256).await);
+    let owner = world.sign_up().await;
+    let key = robot(&world, &owner).await;
+    let id =
+        world.post(&owner, "/v1/workload-trusts", trust(&runner.url, &key)).await.expect(201).text("/id");
+    let given = exchange(&world, &id, &runner.token(&world)).await.expect(200);
+    let build = Actor { token: Some(given.text("/access_token")), tenant: owner.tenant.clone() };
+    world.get(&build, "/v1/apps").await.expect(200);
+    world.delete(&owner, &format!("/v1/workload-trusts/{id}")).await.expect(204);
+    world.wait(16);
+    world.get(&build, "/v1/apps").await.expect(401);
+    let events = world.events(&owner).await;
+    assert_eq!(events.iter().filter(|event| event["reason"] == "client_gone").count(), 1);
+}
+
+#[tokio::test]
 async fn a_build_may_ask_for_less() {
     let (world, runner) = (world().await, Runner::new(Algorithm::Es256).await);
     let owner = world.sign_up().await;

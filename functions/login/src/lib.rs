@@ -7,6 +7,7 @@ pub mod impersonate;
 pub mod login;
 pub mod logout;
 pub mod me;
+pub mod me_consents;
 pub mod me_sessions;
 pub mod me_totp;
 pub mod mfa;
@@ -35,6 +36,7 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "me", needs: NEEDS, kind: Kind::Http(me::router) },
     Route { handler: "me-sessions", needs: NEEDS, kind: Kind::Http(me_sessions::all) },
     Route { handler: "me-session", needs: NEEDS, kind: Kind::Http(me_sessions::one) },
+    Route { handler: "me-consents", needs: NEEDS, kind: Kind::Http(me_consents::router) },
     Route { handler: "user-sessions", needs: NEEDS, kind: Kind::Http(user_sessions::router) },
     Route { handler: "user-impersonate", needs: MAKES_TOKENS, kind: Kind::Http(impersonate::router) },
     Route { handler: "password-forgot", needs: &[Table], kind: Kind::Http(password_forgot::router) },

@@ -91,6 +91,13 @@ impl Browser {
         self.session = Some(token.clone());
     }
 
+    /// Lets the browser forget its session.
+    pub(crate) fn forget_session(&mut self) {
+        if self.session.take().is_some() {
+            self.keep(SESSION, "", Some(0));
+        }
+    }
+
     /// Lets the browser keep by what its device is known.
     pub(crate) fn keep_device(&mut self, token: &DeviceToken) {
         self.keep(DEVICE, &token.reveal(), Some(KNOWN_FOR.as_secs()));

@@ -60,6 +60,8 @@ async fn configuration(Issuer(issuer): Issuer) -> Result<Answer, Problem> {
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "revocation_endpoint": at("/oauth/revoke"),
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "end_session_endpoint": at("/oauth/logout"),
+        "device_authorization_endpoint": at("/oauth/device_authorization"),
         "jwks_uri": at("/.well-known/jwks.json"),
         "scopes_supported": ScopeWord::PLAIN.map(ScopeWord::as_str),
         "response_types_supported": ["code"],

@@ -156,6 +156,7 @@ async fn given(
         client_id: None,
         scope: Some(scope.to_string()),
         act: None,
+        trust: Some(trust.id),
     };
     let access_token = context.sign_token(Algorithm::Rs256, ACCESS_TOKEN, &claims).await?;
     let subject = subject.map(|subject| subject.chars().take(SUBJECT_KEPT).collect::<String>());

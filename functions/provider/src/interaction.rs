@@ -6,7 +6,6 @@ use http::HeaderMap;
 use rookery_domain::event::{Action, DenialReason};
 use rookery_domain::id::UserId;
 use rookery_domain::known_device::DeviceToken;
-use rookery_domain::oauth_error::OauthError;
 use rookery_domain::password::Password;
 use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::{Proof, Session};
@@ -86,11 +85,7 @@ impl Step<'_> {
             "login" => self.log_in(&visit, browser).await,
             "code" => self.show_code(&visit, browser).await,
             "allow" => self.allow(&visit, browser).await,
-            "cancel" => {
-                let (of, reason) = ((&visit.scope, &visit.client), DenialReason::ConsentRefused);
-                failure::record(self.context, origin, of, Action::OAUTH_CONSENT, reason).await?;
-                Err(visit.back(OauthError::AccessDenied, "the person did not let the client in"))
-            }
+            "cancel" => visit.refuse(self.context, origin, browser).await,
             _ => Err(Stop::Here(Fault::Unreadable)),
         }
     }

@@ -205,6 +205,7 @@ async fn of_access(
             valid && tenant.is_some_and(|tenant| tenant.stopped.is_none())
         }
     };
+    let good = good && context.is_backed(&known.scope, &claims).await?;
     Ok(good.then(|| Introspection::of_access(claims)))
 }
 

@@ -4,6 +4,8 @@ pub mod authorize;
 pub mod body;
 mod browser;
 mod client;
+pub mod device;
+pub mod device_authorization;
 pub mod discovery;
 mod exchange;
 pub mod failure;
@@ -13,6 +15,7 @@ mod id_token;
 pub mod interaction;
 pub mod introspect;
 pub mod jwks;
+pub mod logout;
 pub mod oauth_client;
 pub mod oauth_client_rotate;
 pub mod oauth_clients;
@@ -48,6 +51,13 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "oauth-interaction", needs: SEALS, kind: Kind::Http(interaction::router) },
     Route { handler: "oauth-introspect", needs: NEEDS, kind: Kind::Http(introspect::router) },
     Route { handler: "oauth-revoke", needs: NEEDS, kind: Kind::Http(revoke::router) },
+    Route { handler: "oauth-logout", needs: SEALS, kind: Kind::Http(logout::router) },
+    Route {
+        handler: "oauth-device-authorization",
+        needs: NEEDS,
+        kind: Kind::Http(device_authorization::router),
+    },
+    Route { handler: "oauth-device", needs: SEALS, kind: Kind::Http(device::router) },
     Route { handler: "workload-trusts", needs: NEEDS, kind: Kind::Http(workload_trusts::router) },
     Route { handler: "workload-trust", needs: NEEDS, kind: Kind::Http(workload_trust::router) },
 ];

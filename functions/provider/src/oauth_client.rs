@@ -149,7 +149,7 @@ async fn change(
     context.commit(&scope.tenant, None, transaction, answer).await
 }
 
-/// Delete a client. Nobody logs in to it any more, and it gets no tokens; those that it has end by themselves within a quarter of an hour.
+/// Delete a client. Nobody logs in to it any more, and it gets no tokens; those that it has are refused everywhere within 60 seconds.
 #[utoipa::path(
     delete,
     path = "/v1/oauth-clients/{client}",

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Suspended,
     /// Too much came from here.
     Often(u64),
+    /// The code that a device shows is too old, or was answered already.
+    DeviceCode,
 }
 
 /// What a login page says was wrong before.
@@ -50,6 +52,8 @@ pub(crate) enum Wrong {
     FactorMissing,
     /// The code of the second factor.
     Code,
+    /// The code that a device shows.
+    DeviceCode,
 }
 
 impl Wrong {
@@ -60,6 +64,7 @@ impl Wrong {
             Self::Wait(seconds) => format!("{} {seconds} {}", words.wait, words.seconds),
             Self::FactorMissing => words.factor_missing.to_owned(),
             Self::Code => words.code_wrong.to_owned(),
+            Self::DeviceCode => words.device_code_wrong.to_owned(),
         }
     }
 
@@ -68,6 +73,7 @@ impl Wrong {
             Self::Password | Self::Code => StatusCode::UNAUTHORIZED,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::FactorMissing => StatusCode::FORBIDDEN,
+            Self::DeviceCode => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -88,8 +94,10 @@ pub(crate) struct About<'a> {
     pub(crate) tenant: &'a str,
     /// The client's name.
     pub(crate) client: &'a str,
-    /// Where the person goes in the end.
-    pub(crate) to: &'a RedirectUri,
+    /// Where the person goes in the end; nowhere if it lets a device in.
+    pub(crate) to: Option<&'a RedirectUri>,
+    /// The code that the device shows.
+    pub(crate) device: Option<&'a str>,
 }
 
 fn whole(language: Language, title: &str, content: &Markup) -> Markup {
@@ -141,7 +149,7 @@ pub(crate) fn log_in(
         }
     };
     let title = format!("{} {}", words.log_in_to, about.tenant);
-    answer(browser, &whole(browser.language, &title, &content), wrong, Some(about.to))
+    answer(browser, &whole(browser.language, &title, &content), wrong, about.to)
 }
 
 /// The page to show a code of a second factor on. `pending` is the login that waits for it.
@@ -171,7 +179,7 @@ pub(crate) fn code(
             }
         }
     };
-    answer(browser, &whole(browser.language, words.code_title, &content), wrong, Some(about.to))
+    answer(browser, &whole(browser.language, words.code_title, &content), wrong, about.to)
 }
 
 /// The page to let a client in on.
@@ -186,16 +194,86 @@ pub(crate) fn consent(
         p { strong { (about.client) } " " (words.asks) }
         ul { @for word in &scope.0 { li { (language.describe(*word)) } } }
         p .help { (words.logged_in_as) " " (email) " (" (about.tenant) ")." }
-        p .help { (words.sent_to) " " code { (about.to.origin()) } }
+        @if let Some(to) = about.to { p .help { (words.sent_to) " " code { (to.origin()) } } }
+        @if let Some(code) = about.device {
+            p .help { (words.device_shows) " " code { (code) } }
+            p .fault { (words.device_beware) }
+        }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
             div .actions {
-                button type="submit" name="step" value="allow" autofocus { (words.allow) }
+                button type="submit" name="step" value="allow" autofocus[about.device.is_none()] { (words.allow) }
                 button .quiet type="submit" name="step" value="cancel" { (words.deny) }
             }
         }
     };
-    answer(browser, &whole(language, words.consent_title, &content), None, Some(about.to))
+    answer(browser, &whole(language, words.consent_title, &content), None, about.to)
+}
+
+/// The page that asks whether somebody wants to log out who came by a link that others could have made.
+pub(crate) fn log_out(
+    browser: &Browser,
+    ticket: &str,
+    (email, tenant): (&str, &str),
+    to: Option<&RedirectUri>,
+) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let content = html! {
+        p { (words.logged_in_as) " " (email) " (" (tenant) ")." }
+        p .help { (words.log_out_help) }
+        form method="post" action="/oauth/logout" {
+            input type="hidden" name="ticket" value=(ticket);
+            div .actions {
+                button type="submit" name="step" value="logout" { (words.log_out) }
+                button .quiet type="submit" name="step" value="cancel" { (words.stay) }
+            }
+        }
+    };
+    answer(browser, &whole(browser.language, words.log_out_title, &content), None, to)
+}
+
+/// The page that says that somebody is logged out.
+pub(crate) fn logged_out(browser: &Browser) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    told(browser, words.logged_out_title, words.close_page)
+}
+
+/// The page that says that somebody is logged in still.
+pub(crate) fn stayed(browser: &Browser) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    told(browser, words.stayed_title, words.close_page)
+}
+
+/// The page to type in on what a device shows. `code` is what stands in the field already.
+pub(crate) fn device(browser: &Browser, code: &str, wrong: Option<Wrong>) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let content = html! {
+        (alert(wrong, browser.language))
+        form method="post" action="/oauth/device" {
+            label for="code" { (words.code) }
+            input #code type="text" name="user_code" value=(code) autocomplete="off" autocapitalize="characters"
+                spellcheck="false" maxlength="20" required autofocus[code.is_empty()] aria-describedby="help";
+            p #help .help { (words.device_code_help) }
+            div .actions { button type="submit" { (words.go_on) } }
+        }
+    };
+    answer(browser, &whole(browser.language, words.device_title, &content), wrong, None)
+}
+
+/// The page that says that a device was let in.
+pub(crate) fn device_allowed(browser: &Browser) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    told(browser, words.device_allowed_title, words.device_allowed)
+}
+
+/// The page that says that a device was not let in.
+pub(crate) fn device_denied(browser: &Browser) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    told(browser, words.device_denied_title, words.close_page)
+}
+
+fn told(browser: &Browser, title: &str, said: &str) -> Result<Response, Problem> {
+    answer(browser, &whole(browser.language, title, &html! { p { (said) } }), None, None)
 }
 
 /// The page that says what went wrong where nobody can be sent anywhere.
@@ -206,6 +284,7 @@ pub(crate) fn error(browser: &Browser, fault: Fault) -> Result<Response, Problem
         Fault::Address => (StatusCode::BAD_REQUEST, words.error_address),
         Fault::Unreadable => (StatusCode::BAD_REQUEST, words.error_long),
         Fault::Old => (StatusCode::BAD_REQUEST, words.error_old),
+        Fault::DeviceCode => (StatusCode::BAD_REQUEST, words.device_code_wrong),
         Fault::Suspended => (StatusCode::FORBIDDEN, words.error_suspended),
         Fault::Often(_) => (StatusCode::TOO_MANY_REQUESTS, words.error_often),
     };

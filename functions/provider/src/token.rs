@@ -21,7 +21,8 @@ pub fn router() -> OpenApiRouter<Context> {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "read as a form, and described here")]
 pub struct TokenRequest {
-    /// `authorization_code`, `refresh_token`, `client_credentials`, or `urn:ietf:params:oauth:grant-type:token-exchange`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code`, or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
     grant_type: String,
     /// The client, unless it is in the header.
     client_id: Option<String>,
@@ -35,6 +36,9 @@ pub struct TokenRequest {
     /// The secret behind the challenge that the code was asked for with.
     #[schema(format = Password)]
     code_verifier: Option<String>,
+    /// The code of a device.
+    #[schema(format = Password)]
+    device_code: Option<String>,
     /// The token to refresh.
     #[schema(format = Password)]
     refresh_token: Option<String>,
@@ -76,8 +80,8 @@ pub struct TokenAnswer {
 
 /// Get tokens.
 ///
-/// For a code that a person brought, which is good once and for a minute; for a refresh token, which is good once; or for the client
-/// itself, which acts with the rights of its service key; or for the token
+/// For a code that a person brought, which is good once and for a minute; for a refresh token, which is good once; for the code of a device that
+/// a person let in, which may be asked about every few seconds; or for the client itself, which acts with the rights of its service key; or for the token
 /// of a workload that the tenant trusts, which takes no client. A code that comes again ends what was made of it.
 #[utoipa::path(
     post,

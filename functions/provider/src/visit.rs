@@ -1,17 +1,16 @@
-//! Somebody who was sent here by a client: what the client asks for, who is in front of the browser, and what has to happen next.
+//! Somebody who was sent here by a client, or who lets a device in: what is asked for, who is in front of the browser, and what has to
+//! happen next.
 
-use std::collections::BTreeMap;
+mod let_in;
 
 use axum::response::Response;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
-use rookery_domain::event::{
-    Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource, changes,
-};
+use rookery_domain::device_grant::{UserCode, Wish};
+use rookery_domain::event::{Action, DenialReason, Origin};
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{ClientId, SessionId, UserId};
-use rookery_domain::oauth_client::{OauthClient, Scope};
-use rookery_domain::oauth_code::{Code, GOOD_FOR, Promise};
+use rookery_domain::oauth_client::{Grant, OauthClient, Scope};
 use rookery_domain::oauth_error::OauthError;
 use rookery_domain::oauth_request::{
     self as request, LONGEST, Next, Parameters, Present, Refusal, Request, Return,
@@ -19,11 +18,8 @@ use rookery_domain::oauth_request::{
 use rookery_domain::session::{BROWSER_CLIENT, Presented, Session};
 use rookery_domain::token_key::Algorithm;
 use rookery_edge::{Context, Guess, Problem};
-use rookery_store::{
-    StoreError, TenantScope, Transaction, consent, oauth_client, oauth_code, session, tenant, user,
-};
+use rookery_store::{StoreError, TenantScope, device_grant, oauth_client, session, tenant, user};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::id_token::ID_TOKEN;
@@ -80,8 +76,11 @@ pub(crate) fn stopped(browser: &Browser, stop: Stop) -> Result<Response, Problem
 /// What a page carries from one step to the next, signed by the platform.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Ticket {
-    /// What the client asks for, as a query.
+    /// What the client asks for, as a query; or the code that a device shows.
     query: String,
+    /// Whether it is a device that is let in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    device: bool,
     /// When it came, in milliseconds of Unix time.
     begun: i64,
     /// From when on the page is too old.
@@ -93,16 +92,25 @@ struct Ticket {
     session: Option<SessionId>,
 }
 
-/// Somebody who was sent here.
+/// What somebody came for.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// A client sent the person, and wants a code.
+    Code(Request),
+    /// A device wants to be let in, and shows a code.
+    Device(Wish),
+}
+
+/// Somebody who came here.
 #[derive(Debug)]
 pub(crate) struct Visit {
     /// The scope of the client's tenant.
     pub(crate) scope: TenantScope,
     /// The client.
     pub(crate) client: OauthClient,
-    /// What it asks for.
-    pub(crate) request: Request,
-    /// The same as a query.
+    /// What the person came for.
+    pub(crate) errand: Errand,
+    /// The same as a query; or the code that a device shows.
     query: String,
     /// When it came.
     begun: Timestamp,
@@ -149,7 +157,8 @@ impl Visit {
         context.bind(&scope);
         match request::read(given, &client) {
             Ok(request) => {
-                Ok(Self { scope, client, request, query: query.to_owned(), begun, shown_to: None })
+                let errand = Errand::Code(request);
+                Ok(Self { scope, client, errand, query: query.to_owned(), begun, shown_to: None })
             }
             Err(refusal) => {
                 let reason = match refusal {
@@ -164,6 +173,21 @@ impl Visit {
                 })
             }
         }
+    }
+
+    /// Somebody who lets a device in that shows a code. `None` if no device shows it.
+    pub(crate) async fn of_device(context: &Context, code: &UserCode) -> Result<Option<Self>, Problem> {
+        let (table, now) = (context.table()?, context.now());
+        let Some(wish) = device_grant::shown(table, code, now).await? else { return Ok(None) };
+        let Some(found) = oauth_client::look_up(table, wish.client).await? else { return Ok(None) };
+        let (scope, client) = (found.scope(), found.client);
+        context.bind(&scope);
+        // What the client was registered for when the device asked, it may not be any more.
+        if !client.may(Grant::DeviceCode) || !client.terms.scope.covers(&wish.scope) {
+            return Ok(None);
+        }
+        let errand = Errand::Device(wish);
+        Ok(Some(Self { scope, client, errand, query: code.to_string(), begun: now, shown_to: None }))
     }
 
     /// The visit that a page was shown in, if this is the browser that it was shown to. Whoever makes somebody's browser send a page of
@@ -182,7 +206,12 @@ impl Visit {
             return Err(Stop::Here(Fault::Old));
         }
         let begun = Timestamp::from_millisecond(ticket.begun).map_err(Problem::internal)?;
-        let visit = Self::open(context, origin, browser, &ticket.query, begun).await?;
+        let visit = if ticket.device {
+            let code = ticket.query.parse::<UserCode>().map_err(Problem::internal)?;
+            Self::of_device(context, &code).await?.ok_or(Stop::Here(Fault::DeviceCode))?
+        } else {
+            Self::open(context, origin, browser, &ticket.query, begun).await?
+        };
         let digest = browser.visitor.as_ref().map(|visitor| Sha256::of(visitor.as_bytes()));
         if digest != Some(ticket.visitor) {
             visit.record(context, origin, DenialReason::BadRequest).await?;
@@ -202,10 +231,20 @@ impl Visit {
         failure::record(context, origin, of, Action::OAUTH_AUTHORIZE, reason).await
     }
 
-    /// Where the client hears what became of it.
-    pub(crate) fn back(&self, error: OauthError, why: &'static str) -> Stop {
-        let Request { redirect_uri, state, .. } = &self.request;
-        Stop::Back(Return { to: redirect_uri.clone(), state: state.clone() }, error, why)
+    /// What is asked for.
+    const fn wanted(&self) -> &Scope {
+        match &self.errand {
+            Errand::Code(request) => &request.scope,
+            Errand::Device(wish) => &wish.scope,
+        }
+    }
+
+    /// What the client asks for that sent the person.
+    const fn request(&self) -> Option<&Request> {
+        match &self.errand {
+            Errand::Code(request) => Some(request),
+            Errand::Device(_) => None,
+        }
     }
 
     /// The session that somebody has in this browser, in the client's tenant.
@@ -236,10 +275,11 @@ impl Visit {
             iss: String,
             sub: UserId,
         }
-        let Some(hint) = &self.request.id_token_hint else { return Ok(true) };
+        let Some(request) = self.request() else { return Ok(true) };
+        let Some(hint) = &request.id_token_hint else { return Ok(true) };
         match context.read_signed::<Hint>(hint, ID_TOKEN).await? {
             Ok(hint) if hint.iss == browser.issuer.0 => Ok(hint.sub == person),
-            _ => Err(self.back(OauthError::InvalidRequest, "id_token_hint is none of ours")),
+            _ => Err(back(request, OauthError::InvalidRequest, "id_token_hint is none of ours")),
         }
     }
 
@@ -252,6 +292,15 @@ impl Visit {
         session: Option<&Session>,
         asked: bool,
     ) -> Result<Response, Stop> {
+        let request = match (&self.errand, session) {
+            (Errand::Code(request), _) => request,
+            (Errand::Device(_), None) => return Ok(self.log_in(context, browser, None, None).await?),
+            // Each time: a code that somebody else sent looks like one's own.
+            (Errand::Device(_), Some(session)) if !asked => return self.ask(context, browser, session).await,
+            (Errand::Device(wish), Some(session)) => {
+                return self.let_device_in(context, origin, browser, session, wish).await;
+            }
+        };
         let present = match session {
             Some(session) => {
                 let is_expected = self.expects(context, browser, session.user).await?;
@@ -259,29 +308,28 @@ impl Visit {
             }
             None => None,
         };
-        let let_in = match session {
-            Some(session) => self.let_in(context, session.user).await?,
+        let before = match session {
+            Some(session) => self.consent(context, session.user).await?,
             None => None,
         };
-        let mut request = self.request.clone();
-        request.prompt.consent &= !asked;
-        let known = if asked { Some(&self.request.scope) } else { let_in.as_ref() };
-        let next = request.next(present, known, self.begun, context.now());
+        let mut open = request.clone();
+        open.prompt.consent &= !asked;
+        let known = match &before {
+            _ if asked => Some(&request.scope),
+            before => before.as_ref().and_then(|before| before.known(&request.redirect_uri)),
+        };
+        let next = open.next(present, known, self.begun, context.now());
         match (next, session) {
             (Ok(Next::Send), Some(session)) => {
-                self.send(context, origin, browser, session, let_in.filter(|_| asked), asked).await
+                let consent = asked.then(|| self.extended(before, context.now()));
+                self.send(context, origin, browser, (session, request), consent).await
             }
             (Ok(Next::Ask), Some(session)) => self.ask(context, browser, session).await,
             (Ok(_), _) => Ok(self.log_in(context, browser, None, None).await?),
             (Err(error), _) => {
-                Err(self.back(error, "it takes a page, and prompt=none lets the platform show none"))
+                Err(back(request, error, "it takes a page, and prompt=none lets the platform show none"))
             }
         }
-    }
-
-    async fn let_in(&self, context: &Context, person: UserId) -> Result<Option<Scope>, Problem> {
-        let of = (person, self.client.id);
-        Ok(consent::find(context.table()?, &self.scope, of, &self.request.redirect_uri).await?)
     }
 
     /// The page to log in on.
@@ -293,7 +341,8 @@ impl Visit {
         wrong: Option<page::Wrong>,
     ) -> Result<Response, Problem> {
         let ticket = self.ticket(context, browser, None).await?;
-        let hint = self.request.login_hint.as_deref().filter(|hint| hint.len() <= 254);
+        let hint =
+            self.request().and_then(|request| request.login_hint.as_deref()).filter(|hint| hint.len() <= 254);
         let tenant = self.tenant(context).await?;
         page::log_in(
             browser,
@@ -327,12 +376,16 @@ impl Visit {
         let person = person.ok_or(Problem::Unauthenticated)?.user;
         let tenant = self.tenant(context).await?;
         let about = self.about(&ticket, tenant.name.as_str());
-        Ok(page::consent(browser, about, person.email.as_str(), &self.request.scope)?)
+        Ok(page::consent(browser, about, person.email.as_str(), self.wanted())?)
     }
 
     fn about<'a>(&'a self, ticket: &'a str, tenant: &'a str) -> About<'a> {
         let client = self.client.terms.name.as_str();
-        About { ticket, tenant, client, to: &self.request.redirect_uri }
+        let (to, device) = match &self.errand {
+            Errand::Code(request) => (Some(&request.redirect_uri), None),
+            Errand::Device(_) => (None, Some(self.query.as_str())),
+        };
+        About { ticket, tenant, client, to, device }
     }
 
     /// The tenant whose people log in to the client.
@@ -351,6 +404,7 @@ impl Visit {
         let until = context.now().saturating_add(USABLE).map_err(Problem::internal)?;
         let ticket = Ticket {
             query: self.query.clone(),
+            device: self.request().is_none(),
             begun: self.begun.as_millisecond(),
             until: until.as_millisecond(),
             visitor: Sha256::of(visitor.as_bytes()),
@@ -358,78 +412,12 @@ impl Visit {
         };
         context.sign_token(Algorithm::Rs256, TICKET, &ticket).await
     }
+}
 
-    /// Sends the person back with a code, and remembers what it let the client do if it was asked just now.
-    async fn send(
-        &self,
-        context: &Context,
-        origin: &Origin,
-        browser: &Browser,
-        session: &Session,
-        before: Option<Scope>,
-        asked: bool,
-    ) -> Result<Response, Stop> {
-        let (now, request) = (context.now(), &self.request);
-        let code = Code::new(context.new_id(), context.random());
-        let promise = Promise {
-            session: code.session,
-            tenant: self.scope.tenant(),
-            user: session.user,
-            proof: session.proof.clone(),
-            within: session.id,
-            client: self.client.id,
-            redirect_uri: request.redirect_uri.clone(),
-            challenge: request.challenge,
-            nonce: request.nonce.clone(),
-            scope: request.scope.clone(),
-            expires_at: now.saturating_add(GOOD_FOR).map_err(Problem::internal)?,
-            spent: false,
-        };
-        let said = json!({"client_id": self.client.id, "scope": request.scope.to_string()});
-        let mut transaction = Transaction::new();
-        oauth_code::create(&mut transaction, &code, &promise)?;
-        let authorized = self.event(context, origin, session, Action::OAUTH_AUTHORIZE, &said);
-        transaction.event(&self.scope, &authorized)?;
-        if asked {
-            let words = before.into_iter().flat_map(|before| before.0).chain(request.scope.0.iter().copied());
-            let let_in = Scope(words.collect());
-            let of = (session.user, self.client.id);
-            consent::put(&mut transaction, &self.scope, of, (&let_in, &request.redirect_uri), now)?;
-            let consented = self.event(context, origin, session, Action::OAUTH_CONSENT, &said);
-            transaction.event(&self.scope, &consented)?;
-        }
-        context.carry_out(&self.scope, &transaction).await?;
-        let text = code.reveal();
-        let mut fields = vec![("code", text.as_str())];
-        fields.extend(request.state.as_deref().map(|state| ("state", state)));
-        fields.push(("iss", browser.issuer.0.as_str()));
-        Ok(page::send_on(browser, &request.redirect_uri.with(&form::write(&fields)))?)
-    }
-
-    /// Something that a person does with its own account: a use that changes none of its records.
-    fn event(
-        &self,
-        context: &Context,
-        origin: &Origin,
-        session: &Session,
-        action: Action,
-        said: &Value,
-    ) -> Event {
-        Event {
-            id: context.new_id(),
-            tenant: self.scope.tenant(),
-            action,
-            resource: Resource::new("user", session.user),
-            version: 0,
-            at: context.now(),
-            actor: Actor::new(ActorKind::User, session.user),
-            origin: origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes: changes(&Value::Null, said),
-            measures: BTreeMap::new(),
-        }
-    }
+/// Where the client hears what became of it.
+fn back(request: &Request, error: OauthError, why: &'static str) -> Stop {
+    let Request { redirect_uri, state, .. } = request;
+    Stop::Back(Return { to: redirect_uri.clone(), state: state.clone() }, error, why)
 }
 
 /// Whether a page was sent from the platform's own: browsers say from where a form comes, and it is nobody else's to say.

@@ -124,7 +124,7 @@ async fn change(
     context.commit(&scope.tenant, None, transaction, answer).await
 }
 
-/// End a trust. Tokens that were given for it end by themselves within a quarter of an hour, or with the service key at once.
+/// End a trust. Tokens that were given for it are refused everywhere within 60 seconds.
 #[utoipa::path(
     delete,
     path = "/v1/workload-trusts/{trust}",

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{KeyId, SessionId, TenantId, UserId};
+use crate::id::{KeyId, SessionId, TenantId, UserId, WorkloadTrustId};
 use crate::key::Scopes;
 use crate::permission::Permission;
 use crate::text::{ParseError, text_type};
@@ -95,6 +95,9 @@ pub struct Claims {
     /// Who acts in the subject's place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Acting>,
+    /// The trust by which a workload got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<WorkloadTrustId>,
 }
 
 /// Why a token is not believed. What its bearer is told is the same for all of them.
@@ -193,6 +196,7 @@ mod tests {
             client_id: None,
             scope: None,
             act: None,
+            trust: None,
         }
     }
 

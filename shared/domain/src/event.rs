@@ -69,12 +69,16 @@ impl Action {
     pub const OAUTH_TOKEN: Self = Self(Cow::Borrowed("oauth.token"));
     /// Somebody let a client do something.
     pub const OAUTH_CONSENT: Self = Self(Cow::Borrowed("oauth.consent"));
+    /// Somebody took back what it had let a client do.
+    pub const OAUTH_WITHDRAW: Self = Self(Cow::Borrowed("oauth.withdraw"));
+    /// A client wanted somebody who logs out to be sent where it may not.
+    pub const OAUTH_LOGOUT: Self = Self(Cow::Borrowed("oauth.logout"));
 
     /// A workload showed a token of its own for one of the platform's.
     pub const WORKLOAD_EXCHANGE: Self = Self(Cow::Borrowed("workload_trust.exchange"));
 
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 24] = [
+    const WITHOUT_PERMISSION: [Self; 26] = [
         Self::USER_PROVISION,
         Self::IDENTITY_LINK,
         Self::PASSWORD_FORGOT,
@@ -89,6 +93,8 @@ impl Action {
         Self::OAUTH_AUTHORIZE,
         Self::OAUTH_TOKEN,
         Self::OAUTH_CONSENT,
+        Self::OAUTH_WITHDRAW,
+        Self::OAUTH_LOGOUT,
         Self::TENANT_SIGN_UP,
         Self::TENANT_ERASE,
         Self::INVITATION_ACCEPT,
@@ -250,6 +256,8 @@ pub enum DenialReason {
     RedirectUri,
     /// The secret of a client is another, or none was shown.
     WrongClient,
+    /// The client that the token was given to, or the trust by which a workload got it, is there no more.
+    ClientGone,
     /// What a client wanted tokens for is not good, or not its own.
     WrongGrant,
     /// A token that a workload showed is good, and says something else than it has to.

@@ -44,6 +44,13 @@ impl RedirectUri {
         !matches!(self.scheme(), "http" | "https")
     }
 
+    /// Whether another address is the same but for its port, and both are of the machine that the browser runs on, named by its number: an app
+    /// listens there on whatever port is free (RFC 8252, section 7.3). By its name, `localhost`, that machine may be led elsewhere.
+    fn differs_by_port(&self, other: &Self) -> bool {
+        let own = around_port(&self.0);
+        own.is_some() && own == around_port(&other.0)
+    }
+
     /// Scheme and host, for policies that say where a page may lead; of a private-use scheme that alone.
     pub fn origin(&self) -> &str {
         if self.is_private_use() {
@@ -108,6 +115,18 @@ fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
+/// What stands before the port of an address at the loopback interface, and behind it.
+fn around_port(text: &str) -> Option<(&'static str, &str)> {
+    ["http://127.0.0.1", "http://[::1]"].into_iter().find_map(|machine| {
+        let rest = text.strip_prefix(machine)?;
+        let rest = match rest.strip_prefix(':') {
+            Some(port) => port.trim_start_matches(|digit: char| digit.is_ascii_digit()),
+            None => rest,
+        };
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((machine, rest))
+    })
+}
+
 fn is_private_use(scheme: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
     scheme.contains('.')
@@ -132,11 +151,14 @@ pub enum Grant {
     RefreshToken,
     /// By itself, with the rights of a service key.
     ClientCredentials,
+    /// A person lets a device in that has no browser, by a code that it shows (RFC 8628).
+    DeviceCode,
 }
 
 impl Grant {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 4] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::DeviceCode];
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -144,6 +166,7 @@ impl Grant {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 }
@@ -420,6 +443,15 @@ impl OauthClient {
         Self { previous_until, version: self.version + 1, updated_at: at, ..self.clone() }
     }
 
+    /// The address that a request names, if the client has registered it: letter by letter, but for the port where an app that keeps no secret
+    /// listens on the person's own machine.
+    pub fn returns_to(&self, named: &str) -> Option<RedirectUri> {
+        let named: RedirectUri = named.parse().ok()?;
+        let is =
+            |known: &RedirectUri| *known == named || (!self.confidential && known.differs_by_port(&named));
+        self.terms.redirect_uris.iter().any(is).then_some(named)
+    }
+
     /// Whether it gets tokens in a way.
     pub fn may(&self, grant: Grant) -> bool {
         self.terms.grants.contains(&grant)
@@ -514,6 +546,67 @@ mod tests {
         ] {
             assert!(bad.parse::<RedirectUri>().is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn an_app_listens_on_any_port_of_its_own_machine() {
+        let client = |confidential, uris: &[&str]| OauthClient {
+            id: "cli_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
+            tenant: "ten_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
+            confidential,
+            terms: Terms {
+                name: "x".parse().unwrap(),
+                redirect_uris: uris.iter().map(|uri| uri.parse().unwrap()).collect(),
+                post_logout_redirect_uris: Vec::new(),
+                grants: [Grant::AuthorizationCode].into(),
+                scope: Scope::default(),
+                claims: BTreeSet::new(),
+                id_token_algorithm: Algorithm::Rs256,
+                require_pkce: true,
+                service_key: None,
+            },
+            previous_until: None,
+            version: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let uris = [
+            "http://127.0.0.1/cb?a=b",
+            "http://[::1]:8000",
+            "http://localhost:80/cb",
+            "https://app.example.com/cb",
+        ];
+        let app = client(false, &uris);
+        for good in [
+            "http://127.0.0.1/cb?a=b",
+            "http://127.0.0.1:49152/cb?a=b",
+            "http://[::1]:1",
+            "http://[::1]",
+            "http://localhost:80/cb",
+            "https://app.example.com/cb",
+        ] {
+            assert_eq!(app.returns_to(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "http://127.0.0.1:49152/cb",
+            "http://127.0.0.1:49152/cb?a=b&c=d",
+            "http://127.0.0.1:99999/cb?a=b",
+            "http://127.0.0.1:/cb?a=b",
+            "http://127.0.0.1:80@evil.example/cb?a=b",
+            "http://127.0.0.1.evil.example/cb?a=b",
+            "http://127.0.0.2/cb?a=b",
+            "https://127.0.0.1/cb?a=b",
+            "http://[::1]:1/",
+            "http://localhost:81/cb",
+            "https://app.example.com:444/cb",
+            "",
+        ] {
+            assert_eq!(app.returns_to(bad), None, "{bad}");
+        }
+        // Who keeps a secret does not run on a person's machine.
+        let server = client(true, &uris);
+        assert!(server.returns_to("http://127.0.0.1/cb?a=b").is_some());
+        assert_eq!(server.returns_to("http://127.0.0.1:49152/cb?a=b"), None);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub enum OauthError {
     UnsupportedTokenType,
     /// Too much at once.
     SlowDown,
+    /// The person has not said yet whether the device may.
+    AuthorizationPending,
+    /// The code of a device is too old.
+    ExpiredToken,
 }
 
 impl OauthError {
@@ -56,6 +60,8 @@ impl OauthError {
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::SlowDown => "slow_down",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::ExpiredToken => "expired_token",
         }
     }
 }

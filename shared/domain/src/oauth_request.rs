@@ -93,8 +93,7 @@ pub enum Refusal {
 /// Reads a request to a client that it names.
 pub fn read(given: Parameters<'_>, client: &OauthClient) -> Result<Request, Refusal> {
     let to = given.get("redirect_uri").unwrap_or_default();
-    let to =
-        client.terms.redirect_uris.iter().find(|known| known.as_str() == to).ok_or(Refusal::Here)?.clone();
+    let to = client.returns_to(to).ok_or(Refusal::Here)?;
     let state = given.get("state").map(str::to_owned);
     let back = |error, why| Refusal::Back(Return { to: to.clone(), state: state.clone() }, error, why);
     if given.repeated().is_some() {

@@ -180,15 +180,15 @@ impl Session {
         }
     }
 
-    /// The session of a client that the person let do something, who came from a session of the browser. One that the client does not
-    /// refresh is over with its first access token.
+    /// The session of a client that the person let do something, who came from a session of the browser, or let a device in. One that the
+    /// client does not refresh is over with its first access token.
     #[must_use]
-    pub fn of_client(self, client: &str, scope: String, within: SessionId, refreshed: bool) -> Self {
+    pub fn of_client(self, client: &str, scope: String, within: Option<SessionId>, refreshed: bool) -> Self {
         let brief = later(self.created_at, SignedDuration::from_secs(LIFE_S));
         let expires_at = if refreshed { self.expires_at } else { brief };
         let ends_at = if refreshed { self.ends_at } else { brief };
         let (client, scope) = (Some(client.to_owned()), Some(scope));
-        Self { client, scope, within: Some(within), expires_at, ends_at, ..self }
+        Self { client, scope, within, expires_at, ends_at, ..self }
     }
 
     /// The session of a browser in which somebody logged in to the platform's own pages. No token is made of it by itself.

@@ -38,6 +38,7 @@ fn claims(now: i64) -> Claims {
         client_id: None,
         scope: None,
         act: None,
+        trust: None,
     }
 }
 

@@ -228,8 +228,8 @@ async fn by_token(
     };
     let scope = TenantScope::of_token(&claims);
     context.bind(&scope);
-    match claims.sub {
-        access_token::Holder::User(user) => by_session(context, origin, scope, user, &claims).await,
+    let recognised = match claims.sub {
+        access_token::Holder::User(user) => by_session(context, origin, scope, user, &claims).await?,
         access_token::Holder::Key(key) => {
             let known = context.credentials().known(context, key).await?;
             let credential =
@@ -241,9 +241,12 @@ async fn by_token(
                 expires_at: Some(own.expires_at.map_or(end, |expiry| expiry.min(end))),
                 ..own
             };
-            by_credential(context, origin, scope, key, &credential, limits).await
+            by_credential(context, origin, scope, key, &credential, limits).await?
         }
-    }
+    };
+    let backed = context.is_backed(&scope, &claims).await?;
+    let refused = recognised.refused.or((!backed).then_some(DenialReason::ClientGone));
+    Ok(Recognised { refused, ..recognised })
 }
 
 async fn by_session(

@@ -10,6 +10,7 @@ use rookery_store::{Clients, Settings, StoreError, Table, TenantScope, guard, ra
 
 use crate::access::AccessCache;
 use crate::auth::{CredentialCache, SessionCache, cache_time};
+use crate::backing::BackingCache;
 use crate::meter::Meter;
 use crate::token::KeyRing;
 use crate::upstream::Upstreams;
@@ -44,6 +45,7 @@ struct Inner {
     keys: KeyCache,
     credentials: CredentialCache,
     sessions: SessionCache,
+    backings: BackingCache,
     key_ring: KeyRing,
     upstreams: Upstreams,
     access: AccessCache,
@@ -65,6 +67,7 @@ impl Context {
             keys: KeyCache::default(),
             credentials: CredentialCache::new(kept),
             sessions: SessionCache::new(kept),
+            backings: BackingCache::new(kept),
             key_ring: KeyRing::default(),
             upstreams: Upstreams::default(),
             access: AccessCache::new(kept),
@@ -109,6 +112,10 @@ impl Context {
 
     pub(crate) fn sessions(&self) -> &SessionCache {
         &self.0.sessions
+    }
+
+    pub(crate) fn backings(&self) -> &BackingCache {
+        &self.0.backings
     }
 
     pub(crate) fn key_ring(&self) -> &KeyRing {

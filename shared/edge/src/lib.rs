@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod auth;
+mod backing;
 mod body;
 mod commit;
 mod context;

@@ -213,6 +213,7 @@ impl Context {
             client_id: session.client.clone(),
             scope: session.scope.clone(),
             act: session.impersonator.as_ref().map(|by| Acting { sub: by.user }),
+            trust: None,
         }
     }
 

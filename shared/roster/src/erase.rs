@@ -3,20 +3,23 @@
 
 use jiff::Timestamp;
 use rookery_domain::binding::Subject;
-use rookery_domain::event::{Change, Resource, changes};
+use rookery_domain::event::{Action, Change, Resource, changes};
 use rookery_domain::id::{BindingId, GroupId, UserId};
 use rookery_domain::key::KeyOwner;
 use rookery_domain::permission::{Permission, right};
 use rookery_domain::role::RoleRef;
 use rookery_edge::{Answer, Context, Problem, Scope, deciding, wire};
 use rookery_store::{
-    Transaction, access, binding, credential, directory, factor, group, link, node, session, user,
+    Transaction, access, binding, consent, credential, directory, factor, group, link, node, session, user,
 };
 use serde_json::{Value, json};
 
 use crate::{load, ownership, quota};
 
-/// Takes away roles, memberships, personal keys and sessions. The ownership of the tenant goes first, so that nothing is done to its last owner.
+/// How many consents are taken back in one transaction.
+const TOGETHER: usize = 50;
+
+/// Takes away roles, memberships, personal keys, sessions, and what clients were let do. The ownership of the tenant goes first, so that nothing is done to its last owner.
 pub async fn belongings(
     context: &Context,
     scope: &Scope<right::UserDelete>,
@@ -45,6 +48,15 @@ pub async fn belongings(
         session::end(&mut transaction, &scope.tenant, &session);
         let event = scope.consequence(context, permission, resource, version, Vec::new());
         transaction.event(&scope.tenant, &event)?;
+        context.table()?.commit(&transaction).await?;
+    }
+    for together in consent::list(context.table()?, &scope.tenant, person).await?.chunks(TOGETHER) {
+        let mut transaction = Transaction::new();
+        for consent in together {
+            consent::remove(&mut transaction, &scope.tenant, person, consent.client);
+        }
+        let resource = Resource::new("user", person);
+        transaction.event(&scope.tenant, &scope.own_event(context, Action::OAUTH_WITHDRAW, resource, 0))?;
         context.table()?.commit(&transaction).await?;
     }
     Ok(())

@@ -16,6 +16,7 @@ pub mod channel;
 pub mod clients;
 pub mod consent;
 pub mod credential;
+pub mod device_grant;
 pub mod directory;
 pub mod division;
 pub mod download;

@@ -148,6 +148,17 @@ pub async fn find(table: &Table, scope: &TenantScope, id: ClientId) -> Result<Op
     Ok(record.map(Found::from))
 }
 
+/// Reads several clients of the tenant, in no order.
+pub async fn find_all(
+    table: &Table,
+    scope: &TenantScope,
+    ids: &[ClientId],
+) -> Result<Vec<OauthClient>, StoreError> {
+    let keys: Vec<Key> = ids.iter().map(|id| collection(scope).item(id)).collect();
+    let records: Vec<ClientRecord> = table.get_many(&keys).await?;
+    Ok(records.into_iter().map(|record| Found::from(record).client).collect())
+}
+
 /// Reads a client that somebody names by its id, whose tenant is not known before.
 pub async fn look_up(table: &Table, id: ClientId) -> Result<Option<Found>, StoreError> {
     let record: Option<ClientRecord> = table.get(&directory(id)).await?;

@@ -210,6 +210,23 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Pages of other origins may ask, with what tokens are asked for and shown with, and no browser is told to send cookies along: what
+/// takes a cookie is for the platform's own pages.
+pub fn pages_ask_without_cookies(stack: &Stack) -> Faults {
+    let cors = &stack.resource("Api")["Properties"]["CorsConfiguration"];
+    let has = |list: &str, wanted: &[&str]| {
+        wanted.iter().all(|wanted| items(&cors[list]).any(|given| text(given) == *wanted))
+    };
+    let rules = [
+        (has("AllowMethods", &["GET", "POST"]), "does not let pages ask for tokens"),
+        (has("AllowHeaders", &["authorization", "content-type"]), "does not let pages show tokens"),
+        (has("ExposeHeaders", &["retry-after", "www-authenticate"]), "does not tell pages what is wrong"),
+        (!has("AllowHeaders", &["*"]), "lets pages send any header"),
+        (cors["AllowCredentials"].is_null(), "lets browsers send cookies along"),
+    ];
+    rules.into_iter().filter(|(kept, _)| !kept).map(|(_, fault)| format!("Api: {fault}")).collect()
+}
+
 /// What a device can reach from outside reads what is served, and nothing else of the table.
 pub fn devices_reach_only_what_is_served(stack: &Stack) -> Faults {
     of_each_statement(stack, |function, statement| {

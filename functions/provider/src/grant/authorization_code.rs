@@ -56,7 +56,7 @@ async fn taken(asked: &Asked<'_>, code: &Code, promise: &Promise) -> Result<Toke
     let of = (promise.tenant, promise.user);
     let session = Session::begin(promise.session, of, promise.proof.clone(), seen(origin), context.now());
     let scope = promise.scope.to_string();
-    let session = session.of_client(&known.client.id.to_string(), scope, promise.within, refreshed);
+    let session = session.of_client(&known.client.id.to_string(), scope, Some(promise.within), refreshed);
     let mut transaction = Transaction::new();
     oauth_code::spend(&mut transaction, code, promise)?;
     let refresh = if refreshed {

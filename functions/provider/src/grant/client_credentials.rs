@@ -48,6 +48,7 @@ pub(super) async fn answer(asked: &Asked<'_>) -> Result<TokenAnswer, Failure> {
         client_id: Some(client.id.to_string()),
         scope: Some(scope.to_string()),
         act: None,
+        trust: None,
     };
     Ok(TokenAnswer {
         access_token: context.sign_token(Algorithm::Rs256, ACCESS_TOKEN, &claims).await?,

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use rookery_domain::event::{DenialReason, Origin};
@@ -89,5 +90,6 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<TokenAnswer, Failure> {
         Grant::AuthorizationCode => authorization_code::answer(asked).await,
         Grant::RefreshToken => refresh_token::answer(asked).await,
         Grant::ClientCredentials => client_credentials::answer(asked).await,
+        Grant::DeviceCode => device_code::answer(asked).await,
     }
 }
