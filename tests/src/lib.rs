@@ -1,8 +1,10 @@
 //! What the tests of this crate share.
 
 pub mod described;
+pub mod directory;
 pub mod forms;
 pub mod fuzz;
+pub mod house;
 pub mod ids;
 pub mod kms;
 pub mod line;

@@ -1,134 +1,14 @@
 //! Logging in by other identity providers: as people, their administrators and strangers meet it, with a provider that each test runs.
 
-use std::collections::BTreeMap;
-
-use http::{Method, StatusCode};
+use http::StatusCode;
 use rookery_domain::token_key::Algorithm;
-use rookery_tests::unreliable::Unreliable;
-use rookery_tests::upstream::{CLIENT, Mood, SECRET, Signature, Upstream};
-use rookery_tests::world::{Actor, Reply, World, sign_up_body};
+use rookery_tests::house::{Browser, House, PASSWORD};
+use rookery_tests::upstream::{CLIENT, Mood, SECRET, Signature};
+use rookery_tests::world::Actor;
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "tulip-94-Gravel-moth";
 /// Longer than what decides about callers is kept in memory.
 const SETTLED: i64 = 20;
-
-/// A tenant with a provider that vouches for `example.com`.
-struct House {
-    world: World,
-    upstream: Upstream,
-    owner: Actor,
-    provider: String,
-    _office: Unreliable,
-}
-
-/// A browser, which keeps one cookie.
-#[derive(Debug, Default, Clone)]
-struct Browser(Option<String>);
-
-impl House {
-    /// One where people are made, and whose founder has the address `founder@example.com` and a password.
-    async fn new() -> Self {
-        Self::at("https://rookery.test").await
-    }
-
-    async fn at(public: &str) -> Self {
-        let (office, upstream) = (Unreliable::new().await, Upstream::new().await);
-        let resolver = format!("{}/resolve", upstream.url);
-        let variables = [
-            ("SIGNUPS_PER_HOUR", "1000"),
-            ("LOOPBACK_PROVIDERS", "allowed"),
-            ("DNS_OVER_HTTPS_URL", resolver.as_str()),
-            ("PUBLIC_URL", public),
-        ];
-        let world = World::over(&office.url, &variables).await;
-        let context = world.context().clone();
-        upstream.runs_by(move || context.now());
-        let mut body = sign_up_body("a-nest");
-        body["owner"] = json!({"email": "founder@example.com", "name": "Founder", "password": PASSWORD});
-        let founded = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-        let owner =
-            Actor { token: Some(founded.text("/api_key/secret")), tenant: founded.text("/tenant/id") };
-        let mut house = Self { world, upstream, owner, provider: String::new(), _office: office };
-        let organization = house.world.home(&house.owner).await;
-        house.provider = house.trust(json!({"organization_id": organization})).await;
-        house
-    }
-
-    /// Trusts the provider, and shows that its domain is the tenant's own.
-    async fn trust(&self, with: Value) -> String {
-        let mut body = json!({
-            "name": "Company", "kind": "oidc", "issuer": self.upstream.url, "client_id": CLIENT,
-            "client_secret": SECRET, "mail_domains": ["Example.com"],
-        });
-        for (name, value) in with.as_object().into_iter().flatten() {
-            body[name] = value.clone();
-        }
-        let made = self.world.post(&self.owner, "/v1/identity-providers", body).await.expect(201);
-        let (record, value) =
-            (made.text("/mail_domains/0/record"), made.text("/mail_domains/0/record_value"));
-        self.upstream.set().records.insert(record, value);
-        let id = made.text("/id");
-        self.verify(&id).await.expect(200);
-        id
-    }
-
-    async fn verify(&self, id: &str) -> Reply {
-        self.world.post(&self.owner, &format!("/v1/identity-providers/{id}/verify"), json!({})).await
-    }
-
-    async fn ask(&self, browser: &Browser, path: &str) -> Reply {
-        let cookie = browser.0.clone().unwrap_or_default();
-        self.world.call_with(&Actor::anonymous(), Method::GET, path, None, &[("cookie", &cookie)]).await
-    }
-
-    /// Goes to the provider and comes to the point of being sent back: answers the address.
-    async fn go(&self, browser: &mut Browser, with: &str) -> String {
-        let path = format!("/v1/auth/federated/{}/start?tenant=a-nest{with}", self.provider);
-        let started = self.ask(browser, &path).await.expect(303);
-        let cookie = started.headers["set-cookie"].to_str().expect("a cookie");
-        browser.0 = cookie.split(';').next().map(str::to_owned);
-        self.upstream.consent(started.headers["location"].to_str().expect("an address"))
-    }
-
-    async fn come(&self) -> Reply {
-        let mut browser = Browser::default();
-        let back = self.go(&mut browser, "").await;
-        self.ask(&browser, &back).await
-    }
-
-    async fn finish(&self, browser: &Browser, actor: &Actor, body: Value) -> Reply {
-        let path = format!("/v1/auth/federated/{}/finish", self.provider);
-        let cookie = browser.0.clone().unwrap_or_default();
-        self.world.call_with(actor, Method::POST, &path, Some(&body), &[("cookie", &cookie)]).await
-    }
-
-    fn says(&self, claim: &str, value: Value) {
-        self.upstream.set().claims.insert(claim.to_owned(), value);
-    }
-
-    /// The reasons for which logins were denied, in the order of time.
-    async fn reasons(&self) -> Vec<String> {
-        let events = self.world.events(&self.owner).await;
-        let denied =
-            events.iter().filter(|event| event["action"] == "session.begin" && event["outcome"] == "denied");
-        denied.map(|event| event["reason"].as_str().unwrap_or_default().to_owned()).collect()
-    }
-
-    async fn actions(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for event in self.world.events(&self.owner).await {
-            if event["outcome"] == "allowed" {
-                *counts.entry(event["action"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
-            }
-        }
-        counts
-    }
-
-    fn holder(&self, tokens: &Reply) -> Actor {
-        Actor { token: Some(tokens.text("/access_token")), tenant: self.owner.tenant.clone() }
-    }
-}
 
 #[tokio::test]
 async fn somebody_comes_for_the_first_time_and_again() {
@@ -256,13 +136,6 @@ async fn a_state_is_good_once_for_its_browser_its_provider_and_its_time() {
         "provider_answer",
     ];
     assert_eq!(house.reasons().await, expected);
-}
-
-impl House {
-    async fn trust_another(&self) -> String {
-        let body = json!({"name": "Second", "kind": "google", "client_id": CLIENT});
-        self.world.post(&self.owner, "/v1/identity-providers", body).await.expect(201).text("/id")
-    }
 }
 
 #[tokio::test]
@@ -468,117 +341,6 @@ async fn groups_follow_the_claim() {
     house.world.patch(&house.owner, &path, before).await.expect(200);
     let body = json!({"groups": [{"value": "fly", "group_id": pilots}]});
     house.world.patch(&admin.actor, &path, body).await.expect(403);
-}
-
-#[tokio::test]
-async fn a_login_page_finds_the_tenant_and_tells_nothing_of_addresses() {
-    let house = House::new().await;
-    let nobody = Actor::anonymous();
-    let find = async |query: &str| house.world.get(&nobody, &format!("/v1/auth/tenants?{query}")).await;
-    let by_slug = find("slug=a-nest").await.expect(200);
-    assert_eq!(by_slug.body["providers"][0]["id"], json!(house.provider));
-    // The same bytes whoever has the address.
-    let known = find("email=founder%40example.com").await.expect(200);
-    let unknown = find("email=nobody.at.all%40EXAMPLE.com").await.expect(200);
-    assert_eq!((known.bytes, &by_slug.bytes), (unknown.bytes, &by_slug.bytes));
-    for query in ["slug=no-such-nest", "email=a%40elsewhere.example"] {
-        find(query).await.expect(404);
-    }
-    for query in ["", "slug=a-nest&email=a%40example.com", "slug=!", "email=x", "slug=a-nest&more=1"] {
-        find(query).await.expect(400);
-    }
-    let path = format!("/v1/auth/tenants?slug={}", "a-nest");
-    let mut statuses = Vec::new();
-    for _ in 0..102 {
-        statuses.push(
-            house.world.call_from(&nobody, "203.0.113.5", Method::GET, &path, None).await.status.as_u16(),
-        );
-    }
-    assert_eq!((statuses[0], statuses[98], statuses[101]), (200, 200, 429));
-    house.world.call_from(&nobody, "203.0.113.6", Method::GET, &path, None).await.expect(200);
-}
-
-#[tokio::test]
-async fn a_mail_domain_is_one_tenants() {
-    let house = House::new().await;
-    let stranger = house.world.sign_up().await;
-    let path = "/v1/identity-providers";
-    let body = json!({
-        "name": "Thief", "kind": "google", "client_id": "x", "mail_domains": ["example.com", "victim.example"],
-    });
-    let made = house.world.post(&stranger, path, body).await.expect(201);
-    let verify = format!("{path}/{}/verify", made.text("/id"));
-    // Another provider's record is no proof of this one's.
-    let tried = house.world.post(&stranger, &verify, json!({})).await.expect(200);
-    assert_eq!(tried.body["mail_domains"][0]["verified_at"], Value::Null);
-    let value = made.text("/mail_domains/0/record_value");
-    house.upstream.set().records.insert("_rookery.example.com".to_owned(), value);
-    house.world.post(&stranger, &verify, json!({})).await.expect(409);
-    // Given back, it can be somebody else's.
-    let own = format!("{path}/{}", house.provider);
-    house.world.patch(&house.owner, &own, json!({"mail_domains": []})).await.expect(200);
-    let taken = house.world.post(&stranger, &verify, json!({})).await.expect(200);
-    assert!(taken.body["mail_domains"][0]["verified_at"].is_string());
-    house.world.delete(&stranger, &format!("{path}/{}", made.text("/id"))).await.expect(204);
-    house.world.get(&Actor::anonymous(), "/v1/auth/tenants?email=a%40example.com").await.expect(404);
-}
-
-#[tokio::test]
-async fn providers_are_managed_by_whoever_may_and_their_secrets_stay() {
-    let house = House::new().await;
-    let (world, owner) = (&house.world, &house.owner);
-    let path = "/v1/identity-providers";
-    let own = format!("{path}/{}", house.provider);
-    let read = world.get(owner, &own).await.expect(200);
-    assert!(!read.body.to_string().contains(SECRET) && read.body["secret_set_at"].is_string());
-    assert!(read.text("/callback_path").ends_with(&format!("{}/callback", house.provider)));
-    let member = world.member(owner, &["identity_provider.read"]).await;
-    world.get(&member, &own).await.expect(200);
-    world.get(&member, path).await.expect(403);
-    world.patch(&member, &own, json!({"name": "Mine"})).await.expect(403);
-    let stranger = world.sign_up().await;
-    for method in [Method::GET, Method::PATCH, Method::DELETE] {
-        let body = (method == Method::PATCH).then(|| json!({"name": "Mine"}));
-        world.call_with(&stranger, method, &own, body.as_ref(), &[]).await.expect(404);
-    }
-    let renamed = json!({"name": "N"});
-    let stale = world.call_with(owner, Method::PATCH, &own, Some(&renamed), &[("if-match", "\"1\"")]);
-    stale.await.expect(412);
-    for (body, pointer) in [
-        (json!({"issuer": "https://169.254.169.254/latest"}), "/issuer"),
-        (json!({"issuer": "https://10.0.0.1"}), "/issuer"),
-        (json!({"issuer": "https://[::ffff:127.0.0.1]"}), "/issuer"),
-        (json!({"issuer": "http://example.com"}), "/issuer"),
-        (json!({"client_id": ""}), "/client_id"),
-        (json!({"client_secret": ""}), "/client_secret"),
-        (json!({"mail_domains": ["no domain"]}), "/mail_domains/0"),
-        (json!({"organization_id": "org_01h455vb4pex5vsknk084sn02q"}), "/organization_id"),
-        (json!({"kind": "saml"}), "/kind"),
-    ] {
-        let mut whole =
-            json!({"name": "N", "kind": "oidc", "issuer": "https://id.example.com", "client_id": "x"});
-        for (name, value) in body.as_object().into_iter().flatten() {
-            whole[name] = value.clone();
-        }
-        let refused = world.post(owner, path, whole).await;
-        assert!(refused.status.is_client_error(), "{body}");
-        assert_eq!(refused.pointers(), [pointer], "{body}");
-    }
-    world.delete(owner, &own).await.expect(204);
-    world.get(owner, &own).await.expect(404);
-    let github = json!({"name": "GitHub", "kind": "github", "client_id": "x"});
-    assert_eq!(world.post(owner, path, github).await.expect(201).text("/issuer"), "https://github.com");
-}
-
-#[tokio::test]
-async fn without_leave_this_machine_is_not_asked() {
-    let world = World::new().await;
-    let owner = world.sign_up().await;
-    for issuer in ["http://127.0.0.1:9/x", "http://localhost:9", "https://127.0.0.1"] {
-        let body = json!({"name": "N", "kind": "oidc", "issuer": issuer, "client_id": "x"});
-        let refused = world.post(&owner, "/v1/identity-providers", body).await.expect(422);
-        assert_eq!(refused.pointers(), ["/issuer"]);
-    }
 }
 
 #[tokio::test]
