@@ -11,7 +11,6 @@ pub mod provider;
 pub mod providers;
 pub mod start;
 pub mod tenants;
-mod token;
 mod upstream;
 pub mod verify;
 

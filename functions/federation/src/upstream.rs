@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rookery_domain::event::DenialReason;
 use rookery_domain::id_token::{Expected, Fault, IdClaims};
 use rookery_domain::identity_provider::{GITHUB, IdentityProvider, Kind};
+use rookery_edge::jwks::{Keys, Published};
 use rookery_edge::{Context, Problem};
 use rookery_store::StoreError;
 use rookery_store::outbound::{Failure, Outbound};
@@ -17,7 +18,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::browser::Bound;
-use crate::token::{Keys, Published};
 
 /// For how long what a provider publishes is believed.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);

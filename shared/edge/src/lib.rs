@@ -15,6 +15,7 @@ mod gateway;
 mod gone;
 mod guess;
 mod holding;
+pub mod jwks;
 mod limit;
 mod meter;
 mod notice;
@@ -29,7 +30,7 @@ mod serve;
 pub mod session;
 mod telemetry;
 pub mod token;
-pub mod upstream;
+mod upstream;
 pub mod wire;
 mod worker;
 

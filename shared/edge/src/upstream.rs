@@ -6,20 +6,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jiff::{SignedDuration, Timestamp};
+use rookery_domain::id_token::Fault;
 use rookery_domain::identity_provider::IssuerUrl;
-use rookery_domain::token_key::{Algorithm, PublicKey};
 use rookery_store::outbound::{Failure, Outbound};
-use rookery_store::token_key::Verifier;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Context;
+use crate::jwks::{Keys, Published};
 
-/// Longest token that is looked at, in bytes.
-const LONGEST: usize = 8 * 1024;
 /// For how long the keys of an issuer are believed before they are read again.
 const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// How long after a reading an unknown key is believed to be unknown without another one.
@@ -27,104 +23,10 @@ const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// How many issuers are remembered at a time.
 const MOST_ISSUERS: usize = 200;
 
-/// Why a token is not believed. For logs and the audit trail; whoever shows it is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Longer than any that is looked at.
-    TooLong,
-    /// Not a token.
-    Malformed,
-    /// The header names no key, an algorithm that is not the key's, or demands what is not known.
-    Header,
-    /// No key of the issuer has the name.
-    UnknownKey,
-    /// Another key signed, or nobody.
-    Signature,
-}
-
-impl Fault {
-    /// The name in logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLong => "too_long",
-            Self::Malformed => "malformed",
-            Self::Header => "header",
-            Self::UnknownKey => "unknown_key",
-            Self::Signature => "signature",
-        }
-    }
-}
-
-/// What of a header is looked at. Keys that it brings along or points to are not.
-#[derive(Debug, Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<Value>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Discovered {
     issuer: String,
     jwks_uri: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Published {
-    keys: Vec<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Jwk {
-    #[serde(flatten)]
-    public: PublicKey,
-    kid: String,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-}
-
-/// The keys of an issuer, by their names.
-#[derive(Debug, Default)]
-struct Keys(HashMap<String, Verifier>);
-
-impl Keys {
-    /// Those of the published keys that sign, with an algorithm that is known here. Others are none of ours.
-    fn of(published: Published) -> Self {
-        Self(published.keys.into_iter().filter_map(usable).collect())
-    }
-
-    fn read(&self, token: &str) -> Result<Map<String, Value>, Fault> {
-        if token.len() > LONGEST {
-            return Err(Fault::TooLong);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Fault::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(Fault::Malformed)?;
-        let decode = |part: &str| BASE64URL.decode(part).map_err(|_| Fault::Malformed);
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| Fault::Header)?;
-        let kid = header.kid.filter(|_| header.crit.is_none()).ok_or(Fault::Header)?;
-        let (payload, signature) = (decode(payload)?, decode(signature)?);
-        let verifier = self.0.get(&kid).ok_or(Fault::UnknownKey)?;
-        if header.alg != verifier.algorithm.as_str() {
-            return Err(Fault::Header);
-        }
-        if !verifier.verify(signed.as_bytes(), &signature) {
-            return Err(Fault::Signature);
-        }
-        serde_json::from_slice(&payload).map_err(|_| Fault::Malformed)
-    }
-}
-
-fn usable(key: Value) -> Option<(String, Verifier)> {
-    let key: Jwk = serde_json::from_value(key).ok()?;
-    let algorithm = match &key.public {
-        PublicKey::Rsa { .. } => Algorithm::Rs256,
-        PublicKey::Ec { .. } => Algorithm::Es256,
-    };
-    let signs = key.purpose.is_none_or(|purpose| purpose == "sig");
-    let fits = key.alg.is_none_or(|named| named == algorithm.as_str());
-    let verifier = Verifier::new(algorithm, &key.public).ok().filter(|_| signs && fits)?;
-    Some((key.kid, verifier))
 }
 
 /// The keys of issuers that were read a while ago; of those that did not answer, none.
@@ -161,7 +63,7 @@ impl Context {
                 told => return told,
             }
         } else if let Err(fault @ (Fault::TooLong | Fault::Malformed | Fault::Header)) =
-            Keys::default().read(token)
+            Keys::default().read::<Value>(token)
         {
             return Err(fault);
         }
@@ -181,5 +83,6 @@ async fn keys_of(outbound: &Outbound, issuer: &IssuerUrl) -> Result<Keys, Failur
     if discovered.issuer != issuer.as_str() {
         return Err(Failure::Address("the document is another issuer's"));
     }
-    Ok(Keys::of(outbound.get(&discovered.jwks_uri, &[]).await?))
+    let published: Published = outbound.get(&discovered.jwks_uri, &[]).await?;
+    Ok(Keys::from(published))
 }

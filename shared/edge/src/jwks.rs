@@ -1,22 +1,23 @@
-//! The keys of a provider, and whose signature a token has.
+//! The keys that others publish, and whose signature a token has.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use rookery_domain::id_token::{Fault, IdClaims, LONGEST};
+use rookery_domain::id_token::{Fault, LONGEST};
 use rookery_domain::token_key::{Algorithm, PublicKey};
 use rookery_store::token_key::Verifier;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Keys as a provider publishes them (RFC 7517).
+/// Keys as they are published (RFC 7517).
 #[derive(Debug, Deserialize)]
-pub(crate) struct Published {
+pub struct Published {
     keys: Vec<Value>,
 }
 
-/// The keys of a provider that can be used: those that sign by an algorithm that is known.
+/// The published keys that can be used: those that sign by an algorithm that is known.
 #[derive(Debug, Default)]
-pub(crate) struct Keys(Vec<(Option<String>, Verifier)>);
+pub struct Keys(Vec<(Option<String>, Verifier)>);
 
 #[derive(Debug, Deserialize)]
 struct Header {
@@ -53,7 +54,12 @@ fn usable(jwk: &Value) -> Option<(Option<String>, Verifier)> {
 impl Keys {
     /// What a token says that one of the keys signed. The algorithm is the key's own; keys that a token brings along or points to are
     /// never looked at.
-    pub(crate) fn read(&self, token: &str) -> Result<IdClaims, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// Why it is not believed: for logs and the audit trail, for whoever shows the token is not told. Whom it is for and when it is good is
+    /// for the caller to ask.
+    pub fn read<T: DeserializeOwned>(&self, token: &str) -> Result<T, Fault> {
         if token.len() > LONGEST {
             return Err(Fault::TooLong);
         }
@@ -101,7 +107,7 @@ mod tests {
             (format!("{}.e30.", header(r#"{"alg":"RS256","kid":"1"}"#)), Fault::UnknownKey),
             ("x".repeat(LONGEST + 1), Fault::TooLong),
         ] {
-            assert_eq!(keys.read(&token).err(), Some(fault), "{token:.40}");
+            assert_eq!(keys.read::<Value>(&token).err(), Some(fault), "{token:.40}");
         }
     }
 }
