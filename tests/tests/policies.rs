@@ -57,6 +57,11 @@ async fn asked() -> Vec<Asked> {
             .submit(path, &[("client_id", client), ("client_secret", "rc_none"), ("token", "none")], &[])
             .await;
     }
+    let fields = [("client_id", client), ("client_secret", "rc_none"), ("scope", "openid")];
+    world.submit("/oauth/device_authorization", &fields, &[]).await;
+    world.submit("/oauth/device", &[("user_code", "BCDF-GHJK")], &[]).await;
+    let query = form(&[("client_id", client), ("post_logout_redirect_uri", "https://elsewhere.example.com")]);
+    world.get(&owner, &format!("/oauth/logout?{query}")).await;
     let trust = ids.0["trust"].as_str().expect("a trust");
     let exchange = [
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),

@@ -15,13 +15,13 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Offer {
     /// The secret in base32, for typing it in.
-    secret: String,
+    pub secret: String,
     /// The link that an authenticator opens.
-    link: String,
+    pub link: String,
     /// The link as a QR code, an SVG document.
-    qr_svg: String,
+    pub qr_svg: String,
     /// Until when it can be confirmed.
-    confirm_until: jiff::Timestamp,
+    pub confirm_until: jiff::Timestamp,
 }
 
 /// Recovery codes, shown here and never again. Each stands in for the authenticator once.
@@ -37,7 +37,7 @@ fn place(user: UserId) -> String {
 }
 
 /// Adds an authenticator that is offered to a transaction.
-pub(crate) async fn offer(
+pub async fn offer(
     context: &Context,
     transaction: &mut Transaction,
     scope: &TenantScope,
@@ -51,10 +51,34 @@ pub(crate) async fn offer(
     let after = before.offering(sealed, context.now());
     let confirm_until = after.offered.as_ref().map_or(context.now(), |offered| offered.until);
     factor::put(transaction, scope, user, before, &after)?;
+    shown(context, scope, found, &secret, confirm_until).await
+}
+
+/// The authenticator that was offered, once more: for whoever typed its first code wrong. `None` if none is, or not any more.
+pub async fn offered(
+    context: &Context,
+    scope: &TenantScope,
+    found: &user::Found,
+    before: &Factors,
+) -> Result<Option<Offer>, Problem> {
+    let now = context.now();
+    let (Some(sealed), Some(known)) = (before.confirmable(now), &before.offered) else { return Ok(None) };
+    let (purpose, place) = (Purpose::Authenticators, place(found.user.id));
+    let secret = context.sealer().open(scope, purpose, &place, sealed).await?;
+    shown(context, scope, found, &secret, known.until).await.map(Some)
+}
+
+async fn shown(
+    context: &Context,
+    scope: &TenantScope,
+    found: &user::Found,
+    secret: &[u8],
+    confirm_until: jiff::Timestamp,
+) -> Result<Offer, Problem> {
     let host = tenant::find(context.table()?, scope).await?.ok_or(Problem::NotFound("tenant"))?;
-    let link = totp::link(&secret, host.name.as_str(), found.user.email.as_str());
+    let link = totp::link(secret, host.name.as_str(), found.user.email.as_str());
     let qr_svg = totp::qr_svg(&link).ok_or_else(|| Problem::internal("the link makes no QR code"))?;
-    Ok(Offer { secret: totp::base32(&secret), link, qr_svg, confirm_until })
+    Ok(Offer { secret: totp::base32(secret), link, qr_svg, confirm_until })
 }
 
 /// Ten fresh recovery codes, and what is kept of them.
@@ -107,7 +131,7 @@ pub async fn used(
 }
 
 /// What a person logs in with after the offered authenticator showed its first code, with new recovery codes; `None` if it did not.
-pub(crate) async fn confirmed(
+pub async fn confirmed(
     context: &Context,
     scope: &TenantScope,
     user: UserId,

@@ -3,19 +3,21 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use rookery_domain::event::{Action, DenialReason};
+use rookery_domain::event::{Action, DenialReason, Event, Origin, Resource};
 use rookery_domain::id::UserId;
 use rookery_domain::known_device::DeviceToken;
 use rookery_domain::password::Password;
 use rookery_domain::pending_login::PendingToken;
-use rookery_domain::session::{Proof, Session};
+use rookery_domain::session::{Method, Proof, Session};
 use rookery_domain::text::Email;
 use rookery_edge::password as hashing;
 use rookery_edge::session::seen;
 use rookery_edge::{Context, Guess, Problem, RequestFacts};
 use rookery_login::password::{self, Proved};
-use rookery_login::second::{self, Shown};
+use rookery_login::second::{self, RecoveryCodes, Shown};
+use rookery_store::pending_login::Pending;
 use rookery_store::{Transaction, factor, known_device, pending_login, user};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -84,6 +86,11 @@ impl Step<'_> {
         match self.field("step") {
             "login" => self.log_in(&visit, browser).await,
             "code" => self.show_code(&visit, browser).await,
+            "enrol" => self.enrol(&visit, browser).await,
+            "go-on" => {
+                let session = visit.session(self.context, browser).await?;
+                visit.go_on(self.context, origin, browser, session.as_ref(), false).await
+            }
             "allow" => self.allow(&visit, browser).await,
             "cancel" => visit.refuse(self.context, origin, browser).await,
             _ => Err(Stop::Here(Fault::Unreadable)),
@@ -118,14 +125,18 @@ impl Step<'_> {
         };
         let mut transaction = Transaction::new();
         guess.was_right(&mut transaction);
+        if !factors.has_second() && tenant.settings.require_second_factor {
+            let found = user::find(context.table()?, &visit.scope, user).await?;
+            let found = found.ok_or(Problem::Unauthenticated)?;
+            let offer = second::offer(context, &mut transaction, &visit.scope, &found, &factors).await?;
+            let token = PendingToken::new(context.random(), context.random());
+            pending_login::put(&mut transaction, &visit.scope, &token, user, &proof)?;
+            context.carry_out(&visit.scope, &transaction).await?;
+            return Ok(visit.enrol(context, browser, (&token.reveal(), &offer), None).await?);
+        }
         if aged {
             let hash = hashing::hash(context, &presented)?;
             factor::put(&mut transaction, &visit.scope, user, &factors, &factors.rehashed(hash))?;
-        }
-        if !factors.has_second() && tenant.settings.require_second_factor {
-            context.carry_out(&visit.scope, &transaction).await?;
-            let (email, wrong) = again(Wrong::FactorMissing);
-            return Ok(visit.log_in(context, browser, email, wrong).await?);
         }
         if factors.has_second() {
             let token = PendingToken::new(context.random(), context.random());
@@ -133,7 +144,7 @@ impl Step<'_> {
             context.carry_out(&visit.scope, &transaction).await?;
             return Ok(visit.code(context, browser, &token.reveal(), None).await?);
         }
-        self.begin(visit, browser, transaction, user, proof).await
+        self.begin(visit, browser, transaction, (user, proof), None).await
     }
 
     /// Looks at a code of a second factor.
@@ -150,11 +161,7 @@ impl Step<'_> {
     async fn try_code(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
         let (table, text) = (context.table()?, self.field("pending"));
-        let pending = match text.parse::<PendingToken>() {
-            Ok(token) => pending_login::find(table, &token, context.now()).await?.map(|known| (token, known)),
-            Err(_) => None,
-        };
-        let Some((token, pending)) = pending.filter(|(_, pending)| pending.scope == *scope) else {
+        let Some((token, pending)) = self.pending(visit).await? else {
             // It waited too long: from the beginning.
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
@@ -169,18 +176,65 @@ impl Step<'_> {
         let mut transaction = Transaction::new();
         let used = second::used(context, scope, pending.user, &before, shown).await?;
         let Some((after, method)) = used else {
-            let reason = DenialReason::WrongCode;
-            let event = failure::denied(context, origin, &visit.client, Action::MFA_USE, reason);
-            let resource = rookery_domain::event::Resource::new("user", pending.user);
-            transaction.event(scope, &rookery_domain::event::Event { resource, ..event })?;
-            context.carry_out(scope, &transaction).await?;
+            self.record_wrong_code(visit, pending.user, origin).await?;
             return Ok(visit.code(context, browser, text, Some(Wrong::Code)).await?);
         };
         factor::put(&mut transaction, scope, pending.user, &before, &after)?;
         pending_login::spend(&mut transaction, &token);
         guess.was_right(&mut transaction);
         let proof = pending.proof.and(method, context.now());
-        self.begin(visit, browser, transaction, pending.user, proof).await
+        self.begin(visit, browser, transaction, (pending.user, proof), None).await
+    }
+
+    /// Looks at the first code of an authenticator that was offered on a page.
+    async fn enrol(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
+        let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
+        let (table, text) = (context.table()?, self.field("pending"));
+        let Some((token, pending)) = self.pending(visit).await? else {
+            return Ok(visit.log_in(context, browser, None, None).await?);
+        };
+        let before = factor::find(table, scope, pending.user).await?;
+        let found = user::find(table, scope, pending.user).await?.ok_or(Problem::Unauthenticated)?;
+        let offer = second::offered(context, scope, &found, &before).await?;
+        // Who has a factor meanwhile shows that one; and an offer does not wait for ever.
+        let Some(offer) = offer.filter(|_| !before.has_second()) else {
+            return Ok(visit.log_in(context, browser, None, None).await?);
+        };
+        let guess = Guess::at_code(pending.user);
+        if let Err(problem) = guess.count(context).await {
+            let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
+            let wrong = Some(Wrong::Wait(retry_after_s));
+            return Ok(visit.enrol(context, browser, (text, &offer), wrong).await?);
+        }
+        let code = self.field("code").trim();
+        let confirmed = second::confirmed(context, scope, pending.user, &before, code).await?;
+        let Some((after, codes)) = confirmed else {
+            let wrong = Some(Wrong::Code);
+            self.record_wrong_code(visit, pending.user, origin).await?;
+            return Ok(visit.enrol(context, browser, (text, &offer), wrong).await?);
+        };
+        let mut transaction = Transaction::new();
+        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
+        pending_login::spend(&mut transaction, &token);
+        guess.was_right(&mut transaction);
+        let proof = pending.proof.and(Method::Otp, context.now());
+        self.begin(visit, browser, transaction, (pending.user, proof), Some(codes)).await
+    }
+
+    /// The login that waits for a second factor, if it is one of this tenant and waits still.
+    async fn pending(&self, visit: &Visit) -> Result<Option<(PendingToken, Pending)>, Stop> {
+        let Ok(token) = self.field("pending").parse::<PendingToken>() else { return Ok(None) };
+        let known = pending_login::find(self.context.table()?, &token, self.context.now()).await?;
+        Ok(known.filter(|known| known.scope == visit.scope).map(|known| (token, known)))
+    }
+
+    async fn record_wrong_code(&self, visit: &Visit, user: UserId, origin: &Origin) -> Result<(), Stop> {
+        let (context, reason) = (self.context, DenialReason::WrongCode);
+        let event = failure::denied(context, origin, &visit.client, Action::MFA_USE, reason);
+        let resource = Resource::new("user", user);
+        let mut transaction = Transaction::new();
+        transaction.event(&visit.scope, &Event { resource, ..event })?;
+        Ok(context.carry_out(&visit.scope, &transaction).await?)
     }
 
     /// Begins the session of somebody who proved who it is, in this browser, and goes on.
@@ -189,8 +243,8 @@ impl Step<'_> {
         visit: &Visit,
         browser: &mut Browser,
         mut transaction: Transaction,
-        user: UserId,
-        proof: Proof,
+        (user, proof): (UserId, Proof),
+        codes: Option<RecoveryCodes>,
     ) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
         let found = user::find(context.table()?, scope, user).await?.ok_or(Problem::Unauthenticated)?;
@@ -208,10 +262,17 @@ impl Step<'_> {
             context.end_session(&mut transaction, scope, origin, &before)?;
         }
         let device = DeviceToken::new(user, context.random());
+        if codes.is_some() {
+            let enrolled = visit.event(context, origin, &session, Action::MFA_ENROL, &Value::Null);
+            transaction.event(scope, &enrolled)?;
+        }
         known_device::remember(&mut transaction, scope, &device, &found.user.email, context.now())?;
         context.carry_out(scope, &transaction).await?;
         browser.keep_session(&token);
         browser.keep_device(&device);
+        if let Some(RecoveryCodes { recovery_codes }) = codes {
+            return Ok(visit.recovery_codes(context, browser, &recovery_codes).await?);
+        }
         visit.go_on(context, origin, browser, Some(&session), false).await
     }
 

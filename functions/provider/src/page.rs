@@ -11,6 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use rookery_domain::hash::Sha256;
 use rookery_domain::oauth_client::{RedirectUri, Scope};
 use rookery_edge::{OwnWords, Problem};
+use rookery_login::second::Offer;
 
 use crate::browser::{Browser, REFERRER_POLICY};
 use crate::words::Language;
@@ -48,8 +49,6 @@ pub(crate) enum Wrong {
     Password,
     /// It was too early for another try.
     Wait(u64),
-    /// A second factor is asked for that the person has not.
-    FactorMissing,
     /// The code of the second factor.
     Code,
     /// The code that a device shows.
@@ -62,7 +61,6 @@ impl Wrong {
         match self {
             Self::Password => words.wrong.to_owned(),
             Self::Wait(seconds) => format!("{} {seconds} {}", words.wait, words.seconds),
-            Self::FactorMissing => words.factor_missing.to_owned(),
             Self::Code => words.code_wrong.to_owned(),
             Self::DeviceCode => words.device_code_wrong.to_owned(),
         }
@@ -72,7 +70,6 @@ impl Wrong {
         match self {
             Self::Password | Self::Code => StatusCode::UNAUTHORIZED,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::FactorMissing => StatusCode::FORBIDDEN,
             Self::DeviceCode => StatusCode::BAD_REQUEST,
         }
     }
@@ -180,6 +177,53 @@ pub(crate) fn code(
         }
     };
     answer(browser, &whole(browser.language, words.code_title, &content), wrong, about.to)
+}
+
+/// The page to set up an authenticator on. `pending` is the login that waits for its first code.
+pub(crate) fn enrol(
+    browser: &Browser,
+    about: About<'_>,
+    (pending, offer): (&str, &Offer),
+    wrong: Option<Wrong>,
+) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let content = html! {
+        (alert(wrong, browser.language))
+        p { (words.enrol_help) }
+        div .qr { (PreEscaped(&offer.qr_svg)) }
+        p .help { (words.enrol_key) " " code { (offer.secret) } }
+        form method="post" action=(ACTION) {
+            input type="hidden" name="ticket" value=(about.ticket);
+            input type="hidden" name="pending" value=(pending);
+            label for="code" { (words.code) }
+            input #code type="text" name="code" inputmode="numeric" autocomplete="one-time-code" spellcheck="false"
+                required autofocus aria-describedby="help";
+            p #help .help { (words.code_help) }
+            div .actions {
+                button type="submit" name="step" value="enrol" { (words.go_on) }
+                button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
+            }
+        }
+    };
+    answer(browser, &whole(browser.language, words.enrol_title, &content), wrong, about.to)
+}
+
+/// The page that shows somebody its recovery codes, here and never again.
+pub(crate) fn recovery_codes(
+    browser: &Browser,
+    about: About<'_>,
+    codes: &[String],
+) -> Result<Response, Problem> {
+    let words = browser.language.words();
+    let content = html! {
+        p { (words.recovery_help) }
+        ul { @for one in codes { li { code { (one) } } } }
+        form method="post" action=(ACTION) {
+            input type="hidden" name="ticket" value=(about.ticket);
+            div .actions { button type="submit" name="step" value="go-on" autofocus { (words.go_on) } }
+        }
+    };
+    answer(browser, &whole(browser.language, words.recovery_title, &content), None, about.to)
 }
 
 /// The page to let a client in on.

@@ -18,6 +18,7 @@ use rookery_domain::oauth_request::{
 use rookery_domain::session::{BROWSER_CLIENT, Presented, Session};
 use rookery_domain::token_key::Algorithm;
 use rookery_edge::{Context, Guess, Problem};
+use rookery_login::second::Offer;
 use rookery_store::{StoreError, TenantScope, device_grant, oauth_client, session, tenant, user};
 use serde::{Deserialize, Serialize};
 
@@ -363,6 +364,31 @@ impl Visit {
         let ticket = self.ticket(context, browser, None).await?;
         let tenant = self.tenant(context).await?;
         page::code(browser, self.about(&ticket, tenant.name.as_str()), pending, wrong)
+    }
+
+    /// The page to set up an authenticator on, for whoever has to and has none. `pending` is the login that waits for it.
+    pub(crate) async fn enrol(
+        &self,
+        context: &Context,
+        browser: &mut Browser,
+        (pending, offer): (&str, &Offer),
+        wrong: Option<page::Wrong>,
+    ) -> Result<Response, Problem> {
+        let ticket = self.ticket(context, browser, None).await?;
+        let tenant = self.tenant(context).await?;
+        page::enrol(browser, self.about(&ticket, tenant.name.as_str()), (pending, offer), wrong)
+    }
+
+    /// The page that shows somebody its recovery codes.
+    pub(crate) async fn recovery_codes(
+        &self,
+        context: &Context,
+        browser: &mut Browser,
+        codes: &[String],
+    ) -> Result<Response, Problem> {
+        let ticket = self.ticket(context, browser, None).await?;
+        let tenant = self.tenant(context).await?;
+        page::recovery_codes(browser, self.about(&ticket, tenant.name.as_str()), codes)
     }
 
     async fn ask(

@@ -6,6 +6,7 @@
 mod codes;
 mod consents;
 mod device;
+mod factors;
 mod gone;
 mod house;
 mod login;

@@ -118,7 +118,7 @@ impl Visit {
     }
 
     /// Something that a person does with its own account: a use that changes none of its records.
-    fn event(
+    pub(crate) fn event(
         &self,
         context: &Context,
         origin: &Origin,
