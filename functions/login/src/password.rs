@@ -48,9 +48,13 @@ pub async fn prove(
         Some(scope) => user::of_email(table, scope, email).await?.map(|found| found.user.id),
         None => None,
     };
-    let factors = match scope.as_ref().zip(found) {
-        Some((scope, user)) => Some(factor::find(table, scope, user).await?),
-        None => None,
+    let factors = match (&scope, found) {
+        (Some(scope), Some(user)) => Some(factor::find(table, scope, user).await?),
+        (Some(scope), None) => {
+            factor::find_nobodys(table, scope).await?;
+            None
+        }
+        (None, _) => None,
     };
     let verdict = password::verify(presented, factors.as_ref().and_then(factor::Factors::hash));
     match (scope, found, factors) {
