@@ -96,6 +96,7 @@ pub async fn shut(context: &Context, erasing: &Account, budget: &mut Budget) -> 
     erasure::invitations(table, &scope, budget).await?;
     erasure::identity_providers(table, &scope, budget).await?;
     erasure::sessions(table, &scope, budget).await?;
+    erasure::factors(table, &scope, budget).await?;
     erasure::served(table, &scope, budget).await?;
     Ok(())
 }

@@ -49,6 +49,12 @@ impl Action {
     pub const MFA_REMOVE: Self = Self(Cow::Borrowed("mfa.remove"));
     /// Somebody has other recovery codes from now on.
     pub const MFA_RECOVERY_CODES: Self = Self(Cow::Borrowed("mfa.recovery_codes"));
+    /// Somebody has one more passkey from now on.
+    pub const PASSKEY_REGISTER: Self = Self(Cow::Borrowed("passkey.register"));
+    /// Somebody calls a passkey by another name.
+    pub const PASSKEY_RENAME: Self = Self(Cow::Borrowed("passkey.rename"));
+    /// Somebody has a passkey no more.
+    pub const PASSKEY_REMOVE: Self = Self(Cow::Borrowed("passkey.remove"));
     /// Somebody used a second factor, or tried to.
     pub const MFA_USE: Self = Self(Cow::Borrowed("mfa.use"));
 
@@ -78,7 +84,7 @@ impl Action {
     pub const WORKLOAD_EXCHANGE: Self = Self(Cow::Borrowed("workload_trust.exchange"));
 
     /// What takes no permission.
-    const WITHOUT_PERMISSION: [Self; 26] = [
+    const WITHOUT_PERMISSION: [Self; 29] = [
         Self::USER_PROVISION,
         Self::IDENTITY_LINK,
         Self::PASSWORD_FORGOT,
@@ -89,6 +95,9 @@ impl Action {
         Self::MFA_REMOVE,
         Self::MFA_RECOVERY_CODES,
         Self::MFA_USE,
+        Self::PASSKEY_REGISTER,
+        Self::PASSKEY_RENAME,
+        Self::PASSKEY_REMOVE,
         Self::WORKLOAD_EXCHANGE,
         Self::OAUTH_AUTHORIZE,
         Self::OAUTH_TOKEN,
@@ -244,6 +253,10 @@ pub enum DenialReason {
     BeyondOwnRights,
     /// There is no such person, or the password is another.
     WrongPassword,
+    /// What a browser says of a passkey is not to be believed: another challenge, origin, key, or form.
+    WrongPasskey,
+    /// The counter of a passkey did not go on: somebody may have a copy of it.
+    PasskeyCounter,
     /// The session has ended.
     SessionEnded,
     /// A refresh token of before was presented, and the session ended for it.

@@ -1,8 +1,10 @@
-//! What a person logs in with: a password, an authenticator, recovery codes. What is kept of them, and what changes when they are used.
+//! What a person logs in with: a password, an authenticator, passkeys, recovery codes. What is kept of them, and what changes when they are used.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::hash::Sha256;
+use crate::id::PasskeyId;
+use crate::passkey::{self, Octets, Passkey};
 use crate::password::{HISTORY, PasswordHash};
 
 /// For how long an authenticator that was offered can be confirmed.
@@ -48,6 +50,8 @@ pub struct Factors<S> {
     pub authenticator: Option<Authenticator<S>>,
     /// One that is to be confirmed.
     pub offered: Option<Offered<S>>,
+    /// The passkeys, the oldest first.
+    pub passkeys: Vec<Passkey>,
     /// The digests of the recovery codes that are left.
     pub recovery: Vec<Sha256>,
     /// Counts the changes; 0 where nothing was written yet.
@@ -56,14 +60,21 @@ pub struct Factors<S> {
 
 impl<S> Default for Factors<S> {
     fn default() -> Self {
-        Self { password: None, authenticator: None, offered: None, recovery: Vec::new(), version: 0 }
+        Self {
+            password: None,
+            authenticator: None,
+            offered: None,
+            passkeys: Vec::new(),
+            recovery: Vec::new(),
+            version: 0,
+        }
     }
 }
 
 impl<S: Clone> Factors<S> {
     /// Whether the person has a second factor.
     pub const fn has_second(&self) -> bool {
-        self.authenticator.is_some()
+        self.authenticator.is_some() || !self.passkeys.is_empty()
     }
 
     /// The hash of the password.
@@ -124,27 +135,79 @@ impl<S: Clone> Factors<S> {
 
     /// After a recovery code was used; `None` if it is none of those that are left.
     pub fn used_recovery(&self, digest: Sha256) -> Option<Self> {
-        self.authenticator.as_ref()?;
+        if !self.has_second() {
+            return None;
+        }
         let recovery: Vec<Sha256> = self.recovery.iter().copied().filter(|known| *known != digest).collect();
         (recovery.len() < self.recovery.len()).then(|| Self { recovery, ..self.next() })
     }
 
-    /// With new recovery codes; those before are good no more. `None` for whoever has no authenticator that they could stand in for.
+    /// With new recovery codes; those before are good no more. `None` for whoever has no second factor that they could stand in for.
     pub fn with_recovery(&self, recovery: Vec<Sha256>) -> Option<Self> {
-        self.authenticator.as_ref()?;
-        Some(Self { recovery, ..self.next() })
+        self.has_second().then(|| Self { recovery, ..self.next() })
+    }
+
+    /// The passkey whose id its authenticator knows.
+    pub fn passkey_of(&self, credential: &Octets) -> Option<&Passkey> {
+        self.passkeys.iter().find(|passkey| passkey.credential == *credential)
+    }
+
+    /// The passkey of an id.
+    pub fn passkey(&self, id: PasskeyId) -> Option<&Passkey> {
+        self.passkeys.iter().find(|passkey| passkey.id == id)
+    }
+
+    /// With one more passkey, and with recovery codes if there are to be new ones; `None` if there are as many as there may be.
+    pub fn with_passkey(&self, passkey: Passkey, recovery: Option<Vec<Sha256>>) -> Option<Self> {
+        if self.passkeys.len() >= passkey::MOST {
+            return None;
+        }
+        let mut next = self.next();
+        next.passkeys.push(passkey);
+        next.recovery = recovery.unwrap_or(next.recovery);
+        Some(next)
+    }
+
+    /// With a passkey as it is now, in the place of what was known of it.
+    #[must_use]
+    pub fn changed_passkey(&self, after: &Passkey) -> Self {
+        let mut next = self.next();
+        for known in next.passkeys.iter_mut().filter(|known| known.id == after.id) {
+            known.clone_from(after);
+        }
+        next
+    }
+
+    /// Without a passkey.
+    #[must_use]
+    pub fn without_passkey(&self, id: PasskeyId) -> Self {
+        let mut next = self.next();
+        next.passkeys.retain(|passkey| passkey.id != id);
+        next.recoverable()
+    }
+
+    /// Without the authenticator.
+    #[must_use]
+    pub fn without_authenticator(&self) -> Self {
+        Self { authenticator: None, offered: None, ..self.next() }.recoverable()
     }
 
     /// Without any second factor.
     #[must_use]
     pub fn without_second(&self) -> Self {
-        Self { authenticator: None, offered: None, recovery: Vec::new(), ..self.next() }
+        Self { authenticator: None, offered: None, passkeys: Vec::new(), recovery: Vec::new(), ..self.next() }
+    }
+
+    /// Recovery codes stand in for a second factor, and are gone with the last one.
+    fn recoverable(self) -> Self {
+        if self.has_second() { self } else { Self { recovery: Vec::new(), ..self } }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Id as _;
 
     fn hash(text: &str) -> PasswordHash {
         PasswordHash::new(text.to_owned())
@@ -198,6 +261,52 @@ mod tests {
         let once = enrolled.used_recovery(Sha256::of(b"1")).unwrap();
         assert_eq!(once.used_recovery(Sha256::of(b"1")), None);
         assert!(once.used_recovery(Sha256::of(b"2")).unwrap().recovery.is_empty());
+    }
+
+    fn passkey(number: u128) -> Passkey {
+        Passkey {
+            id: PasskeyId::from_uuid(uuid::Uuid::from_u128(number)),
+            name: "Key".parse().unwrap(),
+            credential: number.to_be_bytes().to_vec().into(),
+            key: Vec::new().into(),
+            standing: passkey::Standing { counter: 0, synced: true, backed_up: false },
+            transports: Vec::new(),
+            created_at: at(0),
+            last_used_at: None,
+        }
+    }
+
+    #[test]
+    fn ten_passkeys_are_a_second_factor_and_no_more() {
+        let codes = vec![Sha256::of(b"1")];
+        let mut factors = Factors::<()>::default().with_passkey(passkey(0), Some(codes)).unwrap();
+        assert!(factors.has_second() && factors.used_recovery(Sha256::of(b"1")).is_some());
+        for number in 1..10 {
+            factors = factors.with_passkey(passkey(number), None).unwrap();
+        }
+        assert!(factors.with_passkey(passkey(10), None).is_none());
+        assert_eq!((factors.recovery.len(), factors.version), (1, 10));
+        let used = passkey(3).used(passkey::Standing { counter: 4, synced: true, backed_up: true }, at(9)).unwrap();
+        let after = factors.changed_passkey(&used);
+        assert_eq!(after.passkey_of(&used.credential), Some(&used));
+        assert_eq!(after.passkeys.iter().filter(|passkey| passkey.last_used_at.is_some()).count(), 1);
+        for number in 0..9 {
+            factors = factors.without_passkey(passkey(number).id);
+        }
+        assert!(factors.has_second() && !factors.recovery.is_empty());
+        let last = factors.without_passkey(passkey(9).id);
+        assert!(!last.has_second() && last.recovery.is_empty());
+    }
+
+    #[test]
+    fn one_factor_goes_and_the_other_stays() {
+        let both = enrolled().with_passkey(passkey(1), None).unwrap();
+        let without = both.without_authenticator();
+        assert!(without.has_second() && without.authenticator.is_none() && without.recovery.len() == 2);
+        let neither = without.without_passkey(passkey(1).id);
+        assert!(neither.recovery.is_empty());
+        assert!(enrolled().without_authenticator().recovery.is_empty());
+        assert!(both.without_second().passkeys.is_empty());
     }
 
     #[test]

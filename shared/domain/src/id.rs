@@ -155,6 +155,8 @@ ids! {
     OperatorId = "opr";
     /// Somebody who is logged in somewhere.
     SessionId = "ses";
+    /// A passkey that somebody logs in with.
+    PasskeyId = "psk";
     /// A program that people log in to through the platform.
     ClientId = "cli";
     /// Whose builds get the rights of a service key.

@@ -36,6 +36,7 @@ pub mod oauth_request;
 pub mod operator;
 pub mod organization;
 pub mod package;
+pub mod passkey;
 pub mod password;
 pub mod pending_login;
 pub mod permission;

@@ -52,6 +52,12 @@ pub enum Method {
     /// A key that does not leave its device: a passkey.
     #[serde(rename = "hwk")]
     Passkey,
+    /// A key that may be on several devices: a passkey that is synced.
+    #[serde(rename = "swk")]
+    SyncedPasskey,
+    /// Somebody was there, and was known to the device.
+    #[serde(rename = "user")]
+    Presence,
     /// Another provider vouched. The registry has no name for it.
     #[serde(rename = "fed")]
     Federated,
@@ -68,6 +74,8 @@ impl Method {
             Self::Otp => "otp",
             Self::Recovery => "recovery",
             Self::Passkey => "hwk",
+            Self::SyncedPasskey => "swk",
+            Self::Presence => "user",
             Self::Federated => "fed",
             Self::Several => "mfa",
         }
@@ -89,6 +97,16 @@ impl Proof {
     /// A proof by one factor.
     pub fn by(method: Method, at: Timestamp) -> Self {
         Self { methods: vec![method], at, second_factor_at: None }
+    }
+
+    /// A proof by a passkey that knew who uses it, by a code, a finger or a face: it is two factors at once.
+    pub fn by_passkey(method: Method, at: Timestamp) -> Self {
+        Self { methods: vec![method, Method::Presence, Method::Several], at, second_factor_at: Some(at) }
+    }
+
+    /// Whether it was by a passkey.
+    pub fn is_by_passkey(&self) -> bool {
+        self.methods.iter().any(|method| matches!(method, Method::Passkey | Method::SyncedPasskey))
     }
 
     /// The proof with a second factor.

@@ -148,7 +148,8 @@ pub async fn person(
     let mut transaction = Transaction::new();
     user::erase(&mut transaction, &scope.tenant, &found);
     directory::erase_person(table, &mut transaction, &scope.tenant, id).await?;
-    factor::erase(&mut transaction, &scope.tenant, id);
+    let factors = factor::find(table, &scope.tenant, id).await?;
+    factor::erase(&mut transaction, &scope.tenant, id, &factors);
     link::void(&mut transaction, id);
     node::delete(&mut transaction, &scope.tenant, id, before.home(), "things");
     access::delete(&mut transaction, &scope.tenant, Subject::User(id), &access);

@@ -9,6 +9,7 @@ use rookery_domain::id::{KeyId, SUFFIX_LENGTH};
 use rookery_domain::usage::Meter;
 use serde::{Deserialize, Serialize};
 
+use crate::factor::WithPasskeys;
 use crate::{
     Key, Partition, Record, Slice, StoreError, Table, TenantScope, Transaction, audit, credential,
     identity_provider, oauth_client, session, workload_trust,
@@ -231,6 +232,22 @@ pub async fn sessions(table: &Table, scope: &TenantScope, budget: &mut Budget) -
             _ => return Ok(()),
         }
     }
+}
+
+/// Erases what the tenant's people log in with, and where their passkeys are looked up: from then on nobody logs in.
+pub async fn factors(table: &Table, scope: &TenantScope, budget: &mut Budget) -> Result<(), StoreError> {
+    let partition = scope.partition(&["factor"]);
+    while !budget.is_used_up() {
+        let items: Vec<WithPasskeys> = first(table, &partition).await?;
+        if items.is_empty() {
+            break;
+        }
+        let entries: Vec<Key> = items.iter().flat_map(WithPasskeys::entries).collect();
+        delete(table, &entries, budget).await?;
+        let keys: Vec<Key> = items.iter().map(|item| partition.item(&item.sk)).collect();
+        delete(table, &keys, budget).await?;
+    }
+    Ok(())
 }
 
 /// Erases what the tenant's devices are offered: from then on there is no such app for them.

@@ -115,6 +115,11 @@ impl TenantScope {
         Self(claims.tenant)
     }
 
+    /// The scope of the tenant of the person whose passkey somebody names. What is found in it decides whether it is theirs.
+    pub(crate) const fn of_passkey(tenant: TenantId) -> Self {
+        Self(tenant)
+    }
+
     /// The scope of the tenant that somebody logs in to whose password was right.
     pub(crate) const fn of_pending(tenant: TenantId) -> Self {
         Self(tenant)

@@ -44,6 +44,7 @@ pub mod operator;
 pub mod organization;
 pub mod outbound;
 pub mod package;
+pub mod passkey;
 pub mod pending_login;
 pub mod project;
 pub mod queue;
