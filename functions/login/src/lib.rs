@@ -1,5 +1,6 @@
 //! Logging in: sessions, second factors, and what people do with their own accounts.
 
+pub mod auth_passkeys;
 pub mod email_verify;
 mod end;
 mod holder;
@@ -8,6 +9,7 @@ pub mod login;
 pub mod logout;
 pub mod me;
 pub mod me_consents;
+pub mod me_passkeys;
 pub mod me_sessions;
 pub mod me_totp;
 pub mod mfa;
@@ -15,7 +17,9 @@ pub mod password;
 pub mod password_change;
 pub mod password_forgot;
 pub mod password_reset;
+pub mod passkey;
 mod person;
+pub mod proof;
 pub mod refresh;
 pub mod second;
 pub mod user_mfa_reset;
@@ -43,6 +47,8 @@ pub const ROUTES: &[Route] = &[
     Route { handler: "password-reset", needs: &[Table], kind: Kind::Http(password_reset::router) },
     Route { handler: "password-change", needs: NEEDS, kind: Kind::Http(password_change::router) },
     Route { handler: "auth-mfa", needs: MAKES_TOKENS, kind: Kind::Http(mfa::ending) },
+    Route { handler: "auth-passkeys", needs: MAKES_TOKENS, kind: Kind::Http(auth_passkeys::router) },
+    Route { handler: "me-passkeys", needs: NEEDS, kind: Kind::Http(me_passkeys::router) },
     Route { handler: "auth-mfa-enrol", needs: &[Table, KmsKey], kind: Kind::Http(mfa::enrolling) },
     Route { handler: "me-totp", needs: MAKES_TOKENS, kind: Kind::Http(me_totp::authenticator) },
     Route { handler: "me-recovery-codes", needs: NEEDS, kind: Kind::Http(me_totp::recovery_codes) },

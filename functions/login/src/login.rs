@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::passkey::{self, RequestOptions};
 use crate::password::{self, Proved};
 use crate::second::RecoveryCodes;
 
@@ -63,6 +64,9 @@ pub struct SecondFactorAsked {
     /// Whether there is a second factor. Otherwise the tenant asks for one, and all that can be done is to set up an authenticator, by
     /// `POST /v1/auth/mfa/enrol`.
     enrolled: bool,
+    /// What `navigator.credentials.get` takes, where the person has passkeys. `POST /v1/auth/passkeys/options` answers it anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey: Option<RequestOptions>,
 }
 
 /// Log in with a password.
@@ -105,8 +109,9 @@ async fn log_in(
         context.may_log_in(&scope, user).await?;
         let token = PendingToken::new(context.random(), context.random());
         pending_login::put(&mut transaction, &scope, &token, user, &proof)?;
+        let passkey = passkey::second_factor(&context, &mut transaction, &issuer, &token, &factors)?;
         let (mfa_token, expires_in) = (token.reveal(), WAITS_FOR.as_secs());
-        let body = SecondFactorAsked { mfa_token, expires_in, enrolled: factors.has_second() };
+        let body = SecondFactorAsked { mfa_token, expires_in, enrolled: factors.has_second(), passkey };
         let answer = Answer::accepted(&body)?.with_secret();
         return context.commit(&scope, idempotency.as_ref(), transaction, answer).await;
     }

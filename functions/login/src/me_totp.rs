@@ -3,20 +3,18 @@
 use axum::extract::State;
 use deserr::Deserr;
 use http::Uri;
-use rookery_domain::event::{Action, DenialReason, Resource};
+use rookery_domain::event::Action;
 use rookery_domain::fault::Faults;
-use rookery_domain::id::UserId;
 use rookery_domain::permission::Permission;
-use rookery_edge::password::{Presented, verify};
-use rookery_edge::{Answer, Caller, Context, Document, Guess, Json, Problem, deciding};
-use rookery_store::factor::Factors;
-use rookery_store::{Transaction, factor, tenant};
+use rookery_edge::{Answer, Caller, Context, Document, Json, Problem, deciding};
+use rookery_store::{Transaction, factor};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::person;
+use crate::proof::{self, Confirmed};
 use crate::second::{self, Offer, RecoveryCodes};
 
 /// The route of the authenticator.
@@ -27,14 +25,6 @@ pub fn authenticator() -> OpenApiRouter<Context> {
 /// The route of recovery codes.
 pub fn recovery_codes() -> OpenApiRouter<Context> {
     OpenApiRouter::new().routes(routes!(regenerate))
-}
-
-/// The password once more, so that nobody takes an account over at a screen that was left open.
-#[derive(Debug, Deserr, ToSchema)]
-#[deserr(error = Faults, deny_unknown_fields)]
-pub struct Confirmed {
-    /// The present password.
-    password: Presented,
 }
 
 /// The first code.
@@ -90,11 +80,11 @@ async fn offer(
     uri: Uri,
     Json(value): Json<Confirmed>,
 ) -> Result<Answer, Problem> {
-    let (user, _) = person::logged_in(&context, &caller, &uri).await?;
-    let guess = counted(&context, user).await?;
+    let whose = person::logged_in(&context, &caller, &uri).await?;
+    let guess = proof::counted(&context, whose.0).await?;
     deciding(|| async {
-        let before = proved(&context, &caller, user, &value, Action::MFA_ENROL).await?;
-        let found = person::active(&context, &caller.tenant, user).await?.ok_or(Problem::NotFound("user"))?;
+        let before = proof::given(&context, &caller, whose, &value, Action::MFA_ENROL).await?;
+        let found = person::active(&context, &caller.tenant, whose.0).await?.ok_or(Problem::NotFound("user"))?;
         let mut transaction = Transaction::new();
         guess.was_right(&mut transaction);
         let offer = second::offer(&context, &mut transaction, &caller.tenant, &found, &before).await?;
@@ -123,7 +113,7 @@ async fn confirm(
     Json(value): Json<FirstCode>,
 ) -> Result<Answer, Problem> {
     let (user, _) = person::logged_in(&context, &caller, &uri).await?;
-    let guess = counted(&context, user).await?;
+    let guess = proof::counted(&context, user).await?;
     deciding(|| async {
         let scope = &caller.tenant;
         let before = factor::find(context.table()?, scope, user).await?;
@@ -142,7 +132,7 @@ async fn confirm(
     .await
 }
 
-/// Remove one's authenticator with its recovery codes. Not where the tenant asks for a second factor.
+/// Remove one's authenticator, with the recovery codes unless there is a passkey. Not the last second factor where the tenant asks for one.
 #[utoipa::path(
     delete,
     path = "/v1/me/mfa/totp",
@@ -162,19 +152,16 @@ async fn remove(
     uri: Uri,
     Json(value): Json<Confirmed>,
 ) -> Result<Answer, Problem> {
-    let (user, _) = person::logged_in(&context, &caller, &uri).await?;
-    let guess = counted(&context, user).await?;
+    let whose = person::logged_in(&context, &caller, &uri).await?;
+    let (scope, user) = (&caller.tenant, whose.0);
+    let guess = proof::counted(&context, user).await?;
     deciding(|| async {
-        let scope = &caller.tenant;
-        let before = proved(&context, &caller, user, &value, Action::MFA_REMOVE).await?;
-        let tenant = tenant::find(context.table()?, scope).await?.ok_or(Problem::NotFound("tenant"))?;
-        if tenant.settings.require_second_factor {
-            let detail = "the tenant asks for a second factor; set up another authenticator instead";
-            return Err(Problem::conflict("second-factor-required", detail));
-        }
+        let before = proof::given(&context, &caller, whose, &value, Action::MFA_REMOVE).await?;
+        let after = before.without_authenticator();
+        second::may_be_left(&context, scope, &after).await?;
         let mut transaction = Transaction::new();
         guess.was_right(&mut transaction);
-        factor::put(&mut transaction, scope, user, &before, &before.without_second())?;
+        factor::put(&mut transaction, scope, user, &before, &after)?;
         let action = (Action::MFA_REMOVE, 0);
         let event = person::event(&context, scope, user, action, &caller.origin, Vec::new());
         transaction.event(scope, &event)?;
@@ -192,7 +179,7 @@ async fn remove(
     request_body = Confirmed,
     responses(
         (status = 200, description = "The codes, shown here and never again.", body = RecoveryCodes),
-        (status = 409, description = "There is no authenticator that they could stand in for.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "There is no second factor that they could stand in for.", body = Document, content_type = "application/problem+json"),
         (status = 422, description = "The password is another.", body = Document, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong passwords.", body = Document, content_type = "application/problem+json"),
     )
@@ -203,14 +190,14 @@ async fn regenerate(
     uri: Uri,
     Json(value): Json<Confirmed>,
 ) -> Result<Answer, Problem> {
-    let (user, _) = person::logged_in(&context, &caller, &uri).await?;
-    let guess = counted(&context, user).await?;
+    let whose = person::logged_in(&context, &caller, &uri).await?;
+    let (scope, user) = (&caller.tenant, whose.0);
+    let guess = proof::counted(&context, user).await?;
     deciding(|| async {
-        let scope = &caller.tenant;
-        let before = proved(&context, &caller, user, &value, Action::MFA_RECOVERY_CODES).await?;
+        let before = proof::given(&context, &caller, whose, &value, Action::MFA_RECOVERY_CODES).await?;
         let (codes, digests) = second::codes(&context, user);
         let Some(after) = before.with_recovery(digests) else {
-            return Err(Problem::conflict("not-enrolled", "there is no authenticator to recover from"));
+            return Err(Problem::conflict("not-enrolled", "there is no second factor to recover from"));
         };
         let mut transaction = Transaction::new();
         guess.was_right(&mut transaction);
@@ -221,30 +208,4 @@ async fn regenerate(
         context.commit(scope, None, transaction, Answer::ok(&codes)?.with_secret()).await
     })
     .await
-}
-
-async fn counted(context: &Context, user: UserId) -> Result<Guess, Problem> {
-    let guess = Guess::at_code(user);
-    guess.count(context).await?;
-    Ok(guess)
-}
-
-/// What the person logs in with, if the password that came is the present one.
-async fn proved(
-    context: &Context,
-    caller: &Caller,
-    user: UserId,
-    Confirmed { password: Presented(password) }: &Confirmed,
-    action: Action,
-) -> Result<Factors, Problem> {
-    let factors = factor::find(context.table()?, &caller.tenant, user).await?;
-    if verify(password, factors.hash()).is_right() {
-        return Ok(factors);
-    }
-    let (resource, reason) = (Resource::new("user", user), DenialReason::WrongPassword);
-    let event = person::denied(context, &caller.tenant, resource, action, &caller.origin, reason);
-    let mut transaction = Transaction::new();
-    transaction.event(&caller.tenant, &event)?;
-    context.table()?.commit(&transaction).await?;
-    Err(Problem::invalid("/password", "is not the present password"))
 }

@@ -7,6 +7,7 @@ use rookery_domain::fault::Faults;
 use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::Method;
 use rookery_edge::{Answer, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
+use rookery_factors::webauthn::Verification;
 use rookery_store::factor::Factors;
 use rookery_store::pending_login::{self, Pending};
 use rookery_store::{Transaction, factor};
@@ -15,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::login::LoggedIn;
+use crate::passkey::{self, Assertion};
 use crate::second::{self, Offer, Shown};
 use crate::{login, person};
 
@@ -28,7 +30,7 @@ pub fn enrolling() -> OpenApiRouter<Context> {
     OpenApiRouter::new().routes(routes!(enrol))
 }
 
-/// A second factor: a code, or a recovery code.
+/// A second factor: a code, a passkey, or a recovery code.
 #[derive(Deserr, ToSchema)]
 #[deserr(error = Faults, deny_unknown_fields)]
 pub struct SecondFactor {
@@ -40,6 +42,9 @@ pub struct SecondFactor {
     /// One of the recovery codes.
     #[deserr(default)]
     recovery_code: Option<String>,
+    /// What the browser answered that used a passkey.
+    #[deserr(default)]
+    passkey: Option<Assertion>,
 }
 
 /// Which login.
@@ -51,7 +56,7 @@ pub struct Enrolment {
 }
 
 /// The login that somebody holds a token of.
-async fn pending(context: &Context, text: &str) -> Result<(PendingToken, Pending), Problem> {
+pub(crate) async fn pending(context: &Context, text: &str) -> Result<(PendingToken, Pending), Problem> {
     let token: PendingToken = text.parse().map_err(|_| Problem::Unauthenticated)?;
     let known = pending_login::find(context.table()?, &token, context.now()).await?;
     let known = known.ok_or(Problem::Unauthenticated)?;
@@ -59,7 +64,7 @@ async fn pending(context: &Context, text: &str) -> Result<(PendingToken, Pending
     Ok((token, known))
 }
 
-/// Show a second factor, and so end logging in. A code is good once; so is a recovery code.
+/// Show a second factor, and so end logging in. A code is good once; so is a recovery code, and what a passkey signs.
 ///
 /// Where the login had to set up an authenticator, its first code confirms it, and the answer has recovery codes. After five wrong codes
 /// each further one waits.
@@ -73,7 +78,7 @@ async fn pending(context: &Context, text: &str) -> Result<(PendingToken, Pending
     responses(
         (status = 200, description = "Logged in.", body = LoggedIn),
         (status = 401, description = "There is no such login, or it waited too long.", body = Document, content_type = "application/problem+json"),
-        (status = 422, description = "The code is wrong, or was used.", body = Document, content_type = "application/problem+json"),
+        (status = 422, description = "The code or the passkey is wrong, or was used.", body = Document, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong codes.", body = Document, content_type = "application/problem+json"),
     )
 )]
@@ -83,25 +88,36 @@ async fn show(
     issuer: Issuer,
     Json(value): Json<SecondFactor>,
 ) -> Result<Answer, Problem> {
-    let (pointer, shown) = match (&value.code, &value.recovery_code) {
-        (Some(code), None) => ("/code", Shown::Code(code)),
-        (None, Some(code)) => ("/recovery_code", Shown::Recovery(code)),
-        _ => return Err(Problem::invalid("", "has not one of code and recovery_code")),
+    let given = match (value.code, value.recovery_code, value.passkey) {
+        (Some(code), None, None) => Given::Code(code),
+        (None, Some(code), None) => Given::Recovery(code),
+        (None, None, Some(assertion)) => Given::Passkey(assertion),
+        _ => return Err(Problem::invalid("", "has not one of code, recovery_code and passkey")),
     };
     let (token, pending) = pending(&context, &value.mfa_token).await?;
     let guess = Guess::at_code(pending.user);
     guess.count(&context).await?;
+    let (pointer, shown) = match given {
+        Given::Code(code) => ("/code", Given::Code(code)),
+        Given::Recovery(code) => ("/recovery_code", Given::Recovery(code)),
+        Given::Passkey(assertion) => {
+            let shown = passkey::Shown::second(&context, &issuer, assertion, &token).await?;
+            ("/passkey", Given::Passkey(shown))
+        }
+    };
     deciding(|| async {
         let Pending { scope, user, proof } = pending.clone();
         let before = factor::find(context.table()?, &scope, user).await?;
         let mut transaction = Transaction::new();
-        let Some((after, method, codes)) = looked_at(&context, &pending, &before, shown).await? else {
-            let (resource, action) = (Resource::new("user", user), Action::MFA_USE);
-            let reason = DenialReason::WrongCode;
-            let event = person::denied(&context, &scope, resource, action, &facts.origin, reason);
-            transaction.event(&scope, &event)?;
-            context.table()?.commit(&transaction).await?;
-            return Err(Problem::invalid(pointer, "is wrong, or was used"));
+        let (after, method, codes) = match looked_at(&context, &pending, &before, &shown).await? {
+            Ok(looked_at) => looked_at,
+            Err(reason) => {
+                let (resource, action) = (Resource::new("user", user), Action::MFA_USE);
+                let event = person::denied(&context, &scope, resource, action, &facts.origin, reason);
+                transaction.event(&scope, &event)?;
+                context.table()?.commit(&transaction).await?;
+                return Err(Problem::invalid(pointer, "is wrong, or was used"));
+            }
         };
         factor::put(&mut transaction, &scope, user, &before, &after)?;
         pending_login::spend(&mut transaction, &token);
@@ -119,22 +135,38 @@ async fn show(
     .await
 }
 
+/// What somebody shows; `P` is a passkey.
+enum Given<P> {
+    Code(String),
+    Recovery(String),
+    Passkey(P),
+}
+
 type LookedAt = (Factors, Method, Option<second::RecoveryCodes>);
 
-/// What the person logs in with from now on; `None` if the code was not the right one.
+/// What the person logs in with from now on, or why it was not the right factor.
 async fn looked_at(
     context: &Context,
     pending: &Pending,
     before: &Factors,
-    shown: Shown<'_>,
-) -> Result<Option<LookedAt>, Problem> {
+    given: &Given<passkey::Shown>,
+) -> Result<Result<LookedAt, DenialReason>, Problem> {
     let Pending { scope, user, .. } = pending;
-    if let (Shown::Code(code), false) = (shown, before.has_second()) {
-        let confirmed = second::confirmed(context, scope, *user, before, code).await?;
-        return Ok(confirmed.map(|(after, codes)| (after, Method::Otp, Some(codes))));
-    }
+    let shown = match given {
+        Given::Code(code) if !before.has_second() => {
+            let confirmed = second::confirmed(context, scope, *user, before, code).await?;
+            let confirmed = confirmed.map(|(after, codes)| (after, Method::Otp, Some(codes)));
+            return Ok(confirmed.ok_or(DenialReason::WrongCode));
+        }
+        Given::Code(code) => Shown::Code(code),
+        Given::Recovery(code) => Shown::Recovery(code),
+        Given::Passkey(passkey) => {
+            let used = passkey.used(context, before, Verification::Preferred);
+            return Ok(used.map(|(after, method)| (after, method, None)));
+        }
+    };
     let used = second::used(context, scope, *user, before, shown).await?;
-    Ok(used.map(|(after, method)| (after, method, None)))
+    Ok(used.map(|(after, method)| (after, method, None)).ok_or(DenialReason::WrongCode))
 }
 
 /// Set up an authenticator while logging in, where the tenant asks for a second factor and the person has none. Its first code goes to
@@ -149,7 +181,7 @@ async fn looked_at(
     responses(
         (status = 200, description = "The authenticator. It counts once its first code was shown.", body = Offer),
         (status = 401, description = "There is no such login, or it waited too long.", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "The person has an authenticator.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "The person has a second factor.", body = Document, content_type = "application/problem+json"),
     )
 )]
 async fn enrol(State(context): State<Context>, Json(value): Json<Enrolment>) -> Result<Answer, Problem> {
@@ -158,10 +190,7 @@ async fn enrol(State(context): State<Context>, Json(value): Json<Enrolment>) -> 
         let found = person::active(&context, &scope, user).await?.ok_or(Problem::Unauthenticated)?;
         let before = factor::find(context.table()?, &scope, user).await?;
         if before.has_second() {
-            return Err(Problem::conflict(
-                "already-enrolled",
-                "the person has an authenticator; show its code",
-            ));
+            return Err(Problem::conflict("already-enrolled", "the person has a second factor; show it"));
         }
         let mut transaction = Transaction::new();
         let offer = second::offer(&context, &mut transaction, &scope, &found, &before).await?;

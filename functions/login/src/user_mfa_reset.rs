@@ -28,7 +28,7 @@ pub struct MfaReset {
     reason: Reason,
 }
 
-/// Take a person's second factor away, with its recovery codes, and end all of its sessions. The person is told by mail, and sets up
+/// Take a person's second factors away, passkeys among them, with the recovery codes, and end all of its sessions. The person is told by mail, and sets up
 /// another one at the next login if the tenant asks for one. Nobody does so to somebody with more rights.
 #[utoipa::path(
     post,

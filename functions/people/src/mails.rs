@@ -20,6 +20,10 @@ pub(crate) enum Notice {
     FactorRemoved,
     /// Somebody else took the second factor away.
     FactorReset,
+    /// A passkey counts from now on.
+    PasskeyAdded,
+    /// The person removed a passkey.
+    PasskeyRemoved,
 }
 
 impl Notice {
@@ -29,6 +33,8 @@ impl Notice {
             Self::FactorAdded => "An authenticator was added to your account",
             Self::FactorRemoved => "The authenticator of your account was removed",
             Self::FactorReset => "Your second factor was reset",
+            Self::PasskeyAdded => "A passkey was added to your account",
+            Self::PasskeyRemoved => "A passkey of your account was removed",
         }
     }
 
@@ -43,6 +49,8 @@ impl Notice {
                 "somebody who administers your account took your second factor away and logged you out everywhere. The reason \
                  stands in the audit trail. Set up an authenticator again when you log in."
             }
+            Self::PasskeyAdded => "a passkey was added to your account: it logs in without your password from now on.",
+            Self::PasskeyRemoved => "a passkey of your account was removed: it does not log in any more.",
         }
     }
 }

@@ -144,6 +144,10 @@ fn errand_of(event: &Event) -> Result<Option<Errand>, WorkerError> {
         Errand::Notice(person()?, Notice::FactorAdded)
     } else if event.action == Action::MFA_REMOVE {
         Errand::Notice(person()?, Notice::FactorRemoved)
+    } else if event.action == Action::PASSKEY_REGISTER {
+        Errand::Notice(person()?, Notice::PasskeyAdded)
+    } else if event.action == Action::PASSKEY_REMOVE {
+        Errand::Notice(person()?, Notice::PasskeyRemoved)
     } else if is(Permission::UserMfaReset) {
         Errand::Notice(person()?, Notice::FactorReset)
     } else {
@@ -195,6 +199,9 @@ mod tests {
         assert_eq!(of("user.update"), Some(Errand::Link(user, Purpose::Verify)));
         assert_eq!(of("password.reset"), Some(Errand::Notice(user, Notice::PasswordChanged)));
         assert_eq!(of("user.mfa_reset"), Some(Errand::Notice(user, Notice::FactorReset)));
+        assert_eq!(of("passkey.register"), Some(Errand::Notice(user, Notice::PasskeyAdded)));
+        assert_eq!(of("passkey.remove"), Some(Errand::Notice(user, Notice::PasskeyRemoved)));
+        assert_eq!(of("passkey.rename"), None);
         assert_eq!(of("user.suspend"), None);
     }
 }

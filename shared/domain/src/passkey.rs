@@ -170,7 +170,8 @@ pub fn digest(credential: &Octets) -> Sha256 {
 
 /// What authenticators know a person by: always the same, and it says nothing of who it is.
 pub fn handle(tenant: TenantId, user: UserId) -> Octets {
-    let parts: [&[u8]; 3] = [b"rookery passkeys", tenant.uuid().as_bytes(), user.uuid().as_bytes()];
+    let (tenant, user) = (tenant.uuid(), user.uuid());
+    let parts: [&[u8]; 3] = [b"rookery passkeys", tenant.as_bytes(), user.as_bytes()];
     Octets(Sha256::of_parts(&parts).as_bytes().to_vec())
 }
 

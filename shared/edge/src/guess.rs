@@ -58,6 +58,11 @@ impl Guess {
         Self { address: None, account: address("client", origin) }
     }
 
+    /// A guess at a passkey, by whoever is at an address. What passkeys sign cannot be guessed either.
+    pub fn at_passkey(origin: &Origin) -> Self {
+        Self { address: None, account: address("passkey", origin) }
+    }
+
     /// The same guess from a device. If the account's owner logged in from it before, it is counted by itself.
     pub async fn from_device(
         self,

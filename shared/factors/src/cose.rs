@@ -103,9 +103,13 @@ pub(crate) mod tests {
         pub(crate) fn all() -> [Self; 3] {
             [
                 Self::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()),
-                Self::Ed(Ed25519KeyPair::generate().unwrap()),
+                Self::ed(),
                 Self::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
             ]
+        }
+
+        pub(crate) fn ed() -> Self {
+            Self::Ed(Ed25519KeyPair::generate().unwrap())
         }
 
         pub(crate) fn cose(&self) -> Vec<u8> {
@@ -185,7 +189,7 @@ pub(crate) mod tests {
         #[test]
         fn reading_never_panics(bytes: Vec<u8>, at in 0_usize..77, byte: u8) {
             let _ = CoseKey::of(&bytes);
-            let mut spoiled = Pair::all()[1].cose();
+            let mut spoiled = Pair::ed().cose();
             let at = at % spoiled.len();
             spoiled[at] = byte;
             let _ = CoseKey::of(&spoiled);

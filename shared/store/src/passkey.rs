@@ -8,7 +8,6 @@ use rookery_domain::hash::Sha256;
 use rookery_domain::id::{SessionId, TenantId, UserId};
 use rookery_domain::passkey::{ANSWERED_WITHIN, CHALLENGE, Octets, Passkey, digest};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction};
 
@@ -58,8 +57,8 @@ pub enum Ceremony {
     },
     /// The second factor of a login that waits.
     SecondFactor {
-        /// Which login.
-        login: Uuid,
+        /// The digest of its token.
+        login: Sha256,
     },
     /// Logging in with a passkey alone. Who comes is not known before.
     LogIn,
