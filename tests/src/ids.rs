@@ -61,6 +61,7 @@ impl Ids {
             ("endpoint".to_owned(), json!("Widgets")),
             ("tenant".to_owned(), json!(owner.tenant)),
             ("session".to_owned(), json!(world.seed_session(owner).await)),
+            ("passkey".to_owned(), json!(world.seed_passkey(owner).await)),
             ("provider".to_owned(), json!(provider.text("/id"))),
             ("role".to_owned(), json!(role.text("/id"))),
             ("binding".to_owned(), json!(bindings.text("/items/0/id"))),
@@ -159,7 +160,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "refresh" => json!({"refresh_token": "none"}),
         "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),
         "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
-        | "{group}" | "{user}" | "{client}" | "{trust}" => {
+        | "{group}" | "{passkey}" | "{user}" | "{client}" | "{trust}" => {
             json!({"name": "Renamed"})
         }
         _ => json!({}),

@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
 
+pub mod authenticator;
 pub mod described;
 pub mod directory;
 pub mod forms;

@@ -2,11 +2,12 @@
 
 use rookery_domain::binding::{Grant, Subject};
 use rookery_domain::consent::Consent;
-use rookery_domain::id::{BindingId, InvitationId, SessionId, TenantId};
+use rookery_domain::id::{BindingId, InvitationId, PasskeyId, SessionId, TenantId};
 use rookery_domain::invitation::InvitationToken;
 use rookery_domain::oauth_client::{Scope, ScopeWord};
+use rookery_domain::passkey::{Passkey, Standing};
 use rookery_domain::session::{Method, Proof, RefreshToken, Seen, Session};
-use rookery_store::{TenantScope, Transaction, Variable, access, consent, invitation, session};
+use rookery_store::{TenantScope, Transaction, Variable, access, consent, factor, invitation, session};
 use serde_json::{Value, json};
 
 use crate::world::{Actor, Reply, TABLE, World, database};
@@ -122,6 +123,29 @@ impl World {
         let mut transaction = Transaction::new();
         consent::put(&mut transaction, &scope, user, &consent).expect("an item");
         self.context().table().expect("a table").commit(&transaction).await.expect("it commits");
+    }
+
+    /// A passkey of the tenant's founder, which no device has.
+    pub async fn seed_passkey(&self, owner: &Actor) -> PasskeyId {
+        let user = self.founder(owner).await.parse().expect("a person");
+        let (scope, table) = (self.scope_of(owner), self.context().table().expect("a table"));
+        let id: PasskeyId = self.context().new_id();
+        let passkey = Passkey {
+            id,
+            name: "Phone".parse().expect("a name"),
+            credential: id.to_string().into_bytes().into(),
+            key: Vec::new().into(),
+            standing: Standing { counter: 0, synced: true, backed_up: true },
+            transports: Vec::new(),
+            created_at: self.context().now(),
+            last_used_at: None,
+        };
+        let before = factor::find(table, &scope, user).await.expect("factors");
+        let after = before.with_passkey(passkey, None).expect("room");
+        let mut transaction = Transaction::new();
+        factor::put(&mut transaction, &scope, user, &before, &after).expect("items");
+        table.commit(&transaction).await.expect("it commits");
+        id
     }
 
     /// A group of an organization.
