@@ -77,7 +77,8 @@ impl Authenticator {
     /// The public key as a COSE key.
     fn cose(&self) -> Vec<u8> {
         let point = self.key.public_key().as_ref();
-        [&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32], &point[1..33], &[0x22, 0x58, 32], &point[33..]].concat()
+        [&[0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32], &point[1..33], &[0x22, 0x58, 32], &point[33..]]
+            .concat()
     }
 
     /// Makes the passkey that a relying party asks for: what `navigator.credentials.create` answers.
@@ -89,7 +90,8 @@ impl Authenticator {
         let attested = [&[0; 16], length.as_slice(), &self.id, &self.cose(), &self.behind].concat();
         let data = self.data(&text(&options["rp"]["id"]), ATTESTED, &attested);
         let length = u16::try_from(data.len()).expect("a length").to_be_bytes();
-        let object = [b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".as_slice(), &length, &data].concat();
+        let object =
+            [b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59".as_slice(), &length, &data].concat();
         json!({
             "id": BASE64URL.encode(&self.id),
             "rawId": BASE64URL.encode(&self.id),

@@ -159,6 +159,7 @@ pub fn body_for(operation: &Operation, ids: &Ids) -> Option<Value> {
         "impersonate" => json!({"reason": "because", "minutes": 5}),
         "refresh" => json!({"refresh_token": "none"}),
         "login" => json!({"tenant": "none", "email": "nobody@example.com", "password": "none"}),
+        "{passkey}" if operation.method == Method::DELETE => json!({}),
         "{organization}" | "{division}" | "{workspace}" | "{project}" | "{app}" | "{role}" | "{key}"
         | "{group}" | "{passkey}" | "{user}" | "{client}" | "{trust}" => {
             json!({"name": "Renamed"})

@@ -139,6 +139,7 @@ impl World {
             transports: Vec::new(),
             created_at: self.context().now(),
             last_used_at: None,
+            version: 1,
         };
         let before = factor::find(table, &scope, user).await.expect("factors");
         let after = before.with_passkey(passkey, None).expect("room");

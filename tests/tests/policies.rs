@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use rookery_tests::authenticator::Authenticator;
 use rookery_tests::forms::form;
 use rookery_tests::fuzz::operations;
 use rookery_tests::ids::Ids;
@@ -38,6 +39,12 @@ async fn asked() -> Vec<Asked> {
     body["owner"]["password"] = json!(PASSWORD);
     let reply = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
     let founder = Actor { token: Some(reply.text("/api_key/secret")), tenant: reply.text("/tenant/id") };
+    // A passkey that is somebody's, which the document does not make.
+    let mut device = Authenticator::at("https://rookery.test");
+    device.id = ids.0["passkey"].as_str().expect("a passkey").as_bytes().to_vec();
+    let wanted = world.post(&Actor::anonymous(), "/v1/auth/passkeys/options", json!({})).await.expect(200);
+    let shown = json!({"passkey": device.get(&wanted.body)});
+    world.post(&Actor::anonymous(), "/v1/auth/passkeys", shown).await.expect(401);
     let settings = json!({"require_second_factor": true});
     world.patch(&founder, "/v1/tenant/settings", settings).await.expect(200);
     let login = json!({"tenant": "a-nest", "email": "ada@example.com", "password": PASSWORD});

@@ -110,8 +110,7 @@ async fn log_in(
     let guess = Guess::at_passkey(&facts.origin);
     guess.count(&context).await?;
     let shown = Shown::take(&context, &issuer, value.passkey, Ceremony::LogIn).await?;
-    let (scope, user) =
-        owner(context.table()?, shown.credential()).await?.ok_or(Problem::Unauthenticated)?;
+    let (scope, user) = owner(context.table()?, shown.credential()).await?.ok_or(Problem::Unauthenticated)?;
     context.bind(&scope);
     deciding(|| async {
         let before = factor::find(context.table()?, &scope, user).await?;

@@ -11,7 +11,7 @@ use rookery_domain::passkey::{MOST, Octets, Passkey, Transport, handle};
 use rookery_domain::permission::Permission;
 use rookery_domain::text::Name;
 use rookery_edge::{
-    Answer, Caller, Context, Document, Issuer, Json, Page, Params, Problem, deciding,
+    Answer, Caller, Context, Document, IfMatch, Issuer, Json, Page, Params, Problem, deciding,
 };
 use rookery_factors::cose::ALGORITHMS;
 use rookery_factors::webauthn::registered;
@@ -24,9 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::passkey::{self, Descriptor, answered, relying_party};
+use crate::person;
 use crate::proof::{self, Confirmed};
 use crate::second::{self, RecoveryCodes};
-use crate::person;
 
 /// The routes.
 pub fn router() -> OpenApiRouter<Context> {
@@ -54,6 +54,8 @@ pub struct PasskeyBody {
     created_at: Timestamp,
     /// When it was last used.
     last_used_at: Option<Timestamp>,
+    /// Counts its changes, and its uses.
+    version: u64,
 }
 
 impl From<&Passkey> for PasskeyBody {
@@ -66,6 +68,7 @@ impl From<&Passkey> for PasskeyBody {
             transports: passkey.transports.clone(),
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
+            version: passkey.version,
         }
     }
 }
@@ -315,6 +318,7 @@ async fn register(
         transports: Transport::known(&said.transports),
         created_at: context.now(),
         last_used_at: None,
+        version: 1,
     };
     deciding(|| async {
         let before = factor::find(context.table()?, scope, user).await?;
@@ -325,7 +329,8 @@ async fn register(
         factor::put(&mut transaction, scope, user, &before, &after)?;
         transaction.event(scope, &event(&context, &caller, user, Action::PASSKEY_REGISTER, passkey.id))?;
         let body = NewPasskey { passkey: PasskeyBody::from(&passkey), recovery_codes: codes };
-        let answer = Answer::created(format!("/v1/me/passkeys/{}", passkey.id), &body)?.with_secret();
+        let location = format!("/v1/me/passkeys/{}", passkey.id);
+        let answer = Answer::created(location, &body)?.version(passkey.version).with_secret();
         context.commit(scope, None, transaction, answer).await
     })
     .await
@@ -333,8 +338,11 @@ async fn register(
 
 /// What a person did with a passkey of its own. What the passkey is called is the person's affair.
 fn event(context: &Context, caller: &Caller, user: UserId, action: Action, passkey: PasskeyId) -> Event {
-    let (before, after) =
-        if action == Action::PASSKEY_REMOVE { (json!(passkey), Value::Null) } else { (Value::Null, json!(passkey)) };
+    let (before, after) = if action == Action::PASSKEY_REMOVE {
+        (json!(passkey), Value::Null)
+    } else {
+        (Value::Null, json!(passkey))
+    };
     let change = Change { field: "passkey_id".into(), before, after };
     person::event(context, &caller.tenant, user, (action, 0), &caller.origin, vec![change])
 }
@@ -360,7 +368,14 @@ async fn read(
     let user = caller.oneself(&context, Permission::UserRead, uri.path()).await?;
     let factors = factor::find(context.table()?, &caller.tenant, user).await?;
     let passkey = factors.passkey(id.parse()?).ok_or(Problem::NotFound("passkey"))?;
-    Answer::ok(&PasskeyBody::from(passkey))
+    Ok(Answer::ok(&PasskeyBody::from(passkey))?.version(passkey.version))
+}
+
+/// The id of one of the person's own passkeys. What is not the caller's is not there, whoever asks in whatever way.
+async fn own(context: &Context, caller: &Caller, uri: &Uri, id: &str) -> Result<PasskeyId, Problem> {
+    let user = caller.oneself(context, Permission::UserUpdate, uri.path()).await?;
+    let factors = factor::find(context.table()?, &caller.tenant, user).await?;
+    Ok(factors.passkey(id.parse()?).ok_or(Problem::NotFound("passkey"))?.id)
 }
 
 /// Call one of one's passkeys by another name.
@@ -369,11 +384,12 @@ async fn read(
     path = "/v1/me/passkeys/{passkey}",
     operation_id = "rename_my_passkey",
     tag = "login",
-    params(("passkey" = PasskeyId, Path)),
+    params(("passkey" = PasskeyId, Path), ("If-Match" = Option<String>, Header)),
     request_body = PasskeyPatch,
     responses(
         (status = 200, description = "The passkey as it is now.", body = PasskeyBody),
         (status = 404, description = "There is no such passkey of the caller's.", body = Document, content_type = "application/problem+json"),
+        (status = 412, description = "It has another version.", body = Document, content_type = "application/problem+json"),
     )
 )]
 async fn rename(
@@ -381,18 +397,21 @@ async fn rename(
     caller: Caller,
     uri: Uri,
     Path(id): Path<String>,
+    if_match: IfMatch,
     Json(value): Json<PasskeyPatch>,
 ) -> Result<Answer, Problem> {
+    let id = own(&context, &caller, &uri, &id).await?;
     let (user, _) = person::logged_in(&context, &caller, &uri).await?;
-    let (scope, id) = (&caller.tenant, id.parse()?);
+    let scope = &caller.tenant;
     deciding(|| async {
         let before = factor::find(context.table()?, scope, user).await?;
         let known = before.passkey(id).ok_or(Problem::NotFound("passkey"))?;
-        let renamed = Passkey { name: value.name.clone(), ..known.clone() };
+        if_match.check(known.version)?;
+        let renamed = known.renamed(value.name.clone());
         let mut transaction = Transaction::new();
         factor::put(&mut transaction, scope, user, &before, &before.changed_passkey(&renamed))?;
         transaction.event(scope, &event(&context, &caller, user, Action::PASSKEY_RENAME, id))?;
-        let answer = Answer::ok(&PasskeyBody::from(&renamed))?;
+        let answer = Answer::ok(&PasskeyBody::from(&renamed))?.version(renamed.version);
         context.commit(scope, None, transaction, answer).await
     })
     .await
@@ -422,8 +441,9 @@ async fn remove(
     Path(id): Path<String>,
     Json(value): Json<Confirmed>,
 ) -> Result<Answer, Problem> {
+    let id = own(&context, &caller, &uri, &id).await?;
     let whose = person::logged_in(&context, &caller, &uri).await?;
-    let (scope, id, user) = (&caller.tenant, id.parse()?, whose.0);
+    let (scope, user) = (&caller.tenant, whose.0);
     let guess = proof::counted(&context, user).await?;
     deciding(|| async {
         let before = proof::given(&context, &caller, whose, &value, Action::PASSKEY_REMOVE).await?;

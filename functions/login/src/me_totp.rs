@@ -84,7 +84,8 @@ async fn offer(
     let guess = proof::counted(&context, whose.0).await?;
     deciding(|| async {
         let before = proof::given(&context, &caller, whose, &value, Action::MFA_ENROL).await?;
-        let found = person::active(&context, &caller.tenant, whose.0).await?.ok_or(Problem::NotFound("user"))?;
+        let found =
+            person::active(&context, &caller.tenant, whose.0).await?.ok_or(Problem::NotFound("user"))?;
         let mut transaction = Transaction::new();
         guess.was_right(&mut transaction);
         let offer = second::offer(&context, &mut transaction, &caller.tenant, &found, &before).await?;

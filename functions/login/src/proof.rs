@@ -65,5 +65,5 @@ fn is_fresh(context: &Context, session: &Session, factors: &Factors) -> bool {
     let proof = &session.proof;
     let at = proof.second_factor_at.map_or(proof.at, |second| second.max(proof.at));
     let is_enough = proof.is_by_passkey() || factors.password.is_none();
-    is_enough && context.now().duration_since(at) <= FRESH
+    is_enough && context.now().duration_since(at) < FRESH
 }

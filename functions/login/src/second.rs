@@ -89,7 +89,11 @@ pub(crate) fn codes(context: &Context, user: UserId) -> (RecoveryCodes, Vec<Sha2
 }
 
 /// Refuses to leave somebody without a second factor whose tenant asks for one.
-pub(crate) async fn may_be_left(context: &Context, scope: &TenantScope, after: &Factors) -> Result<(), Problem> {
+pub(crate) async fn may_be_left(
+    context: &Context,
+    scope: &TenantScope,
+    after: &Factors,
+) -> Result<(), Problem> {
     let tenant = tenant::find(context.table()?, scope).await?.ok_or(Problem::NotFound("tenant"))?;
     if tenant.settings.require_second_factor && !after.has_second() {
         let detail = "the tenant asks for a second factor; set up another one first";

@@ -49,7 +49,9 @@ impl Notice {
                 "somebody who administers your account took your second factor away and logged you out everywhere. The reason \
                  stands in the audit trail. Set up an authenticator again when you log in."
             }
-            Self::PasskeyAdded => "a passkey was added to your account: it logs in without your password from now on.",
+            Self::PasskeyAdded => {
+                "a passkey was added to your account: it logs in without your password from now on."
+            }
             Self::PasskeyRemoved => "a passkey of your account was removed: it does not log in any more.",
         }
     }

@@ -273,6 +273,7 @@ mod tests {
             transports: Vec::new(),
             created_at: at(0),
             last_used_at: None,
+            version: 1,
         }
     }
 
@@ -286,7 +287,8 @@ mod tests {
         }
         assert!(factors.with_passkey(passkey(10), None).is_none());
         assert_eq!((factors.recovery.len(), factors.version), (1, 10));
-        let used = passkey(3).used(passkey::Standing { counter: 4, synced: true, backed_up: true }, at(9)).unwrap();
+        let used =
+            passkey(3).used(passkey::Standing { counter: 4, synced: true, backed_up: true }, at(9)).unwrap();
         let after = factors.changed_passkey(&used);
         assert_eq!(after.passkey_of(&used.credential), Some(&used));
         assert_eq!(after.passkeys.iter().filter(|passkey| passkey.last_used_at.is_some()).count(), 1);

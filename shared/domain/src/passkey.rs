@@ -62,7 +62,11 @@ impl fmt::Debug for Octets {
     }
 }
 
-crate::text::text_type!(Octets, format = "^[A-Za-z0-9_-]*$");
+// Four letters are three bytes; in what is left, bits that stand for nothing are 0.
+crate::text::text_type!(
+    Octets,
+    format = "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$"
+);
 
 /// How a browser reaches the authenticator that has a passkey. It is a hint for the next time, and nothing rests on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -94,7 +98,11 @@ impl Transport {
 
     /// Those that are known of the ones that a browser names, each once.
     pub fn known(names: &[String]) -> Vec<Self> {
-        Self::ALL.iter().filter(|(_, name)| names.iter().any(|known| known == name)).map(|(it, _)| *it).collect()
+        Self::ALL
+            .iter()
+            .filter(|(_, name)| names.iter().any(|known| known == name))
+            .map(|(it, _)| *it)
+            .collect()
     }
 }
 
@@ -128,6 +136,8 @@ pub struct Passkey {
     pub created_at: Timestamp,
     /// When it was last used.
     pub last_used_at: Option<Timestamp>,
+    /// Counts its changes, from 1.
+    pub version: u64,
 }
 
 /// Why a passkey is not believed whose signature is right.
@@ -149,7 +159,13 @@ impl Passkey {
         if says.synced != self.standing.synced {
             return Err(Doubt::Kind);
         }
-        Ok(Self { standing: says, last_used_at: Some(at), ..self.clone() })
+        Ok(Self { standing: says, last_used_at: Some(at), version: self.version + 1, ..self.clone() })
+    }
+
+    /// The passkey by another name.
+    #[must_use]
+    pub fn renamed(&self, name: Name) -> Self {
+        Self { name, version: self.version + 1, ..self.clone() }
     }
 
     /// What using it proves, by the names of RFC 8176.
@@ -195,19 +211,26 @@ mod tests {
             transports: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
             last_used_at: None,
+            version: 1,
         }
     }
 
     #[test]
     fn a_counter_goes_on_or_is_not_there() {
         let now = Timestamp::UNIX_EPOCH;
-        for (before, after, fine) in
-            [(0, 0, true), (0, 7, true), (7, 8, true), (7, 700, true), (7, 7, false), (7, 6, false), (7, 0, false)]
-        {
+        for (before, after, fine) in [
+            (0, 0, true),
+            (0, 7, true),
+            (7, 8, true),
+            (7, 700, true),
+            (7, 7, false),
+            (7, 6, false),
+            (7, 0, false),
+        ] {
             assert_eq!(passkey(before).used(standing(after), now).is_ok(), fine, "{before} {after}");
         }
         let used = passkey(7).used(standing(9), now).unwrap();
-        assert_eq!((used.standing.counter, used.last_used_at), (9, Some(now)));
+        assert_eq!((used.standing.counter, used.last_used_at, used.version), (9, Some(now), 2));
     }
 
     #[test]

@@ -110,7 +110,9 @@ fn read<'a>(bytes: &mut &'a [u8], depth: u32) -> Result<Value<'a>, Malformed> {
             let mut pairs: Vec<(Value<'_>, Value<'_>)> = Vec::new();
             for _ in 0..length(MEMBERS)? {
                 let (key, value) = (read(bytes, depth)?, read(bytes, depth)?);
-                if !matches!(key, Value::Int(_) | Value::Text(_)) || pairs.iter().any(|(known, _)| *known == key) {
+                if !matches!(key, Value::Int(_) | Value::Text(_))
+                    || pairs.iter().any(|(known, _)| *known == key)
+                {
                     return Err(Malformed);
                 }
                 pairs.push((key, value));
@@ -129,7 +131,10 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        digits.chunks(2).map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+        digits
+            .chunks(2)
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect()
     }
 
     #[test]
@@ -148,7 +153,10 @@ mod tests {
             ("62c3bc", Value::Text("ü")),
             ("f5", Value::Other),
             ("fb3ff199999999999a", Value::Other),
-            ("8201820203", Value::Array(vec![Value::Int(1), Value::Array(vec![Value::Int(2), Value::Int(3)])])),
+            (
+                "8201820203",
+                Value::Array(vec![Value::Int(1), Value::Array(vec![Value::Int(2), Value::Int(3)])]),
+            ),
             ("a201020304", Value::Map(vec![(Value::Int(1), Value::Int(2)), (Value::Int(3), Value::Int(4))])),
         ] {
             assert_eq!(Value::whole(&bytes(hex)).as_ref(), Ok(&expected), "{hex}");

@@ -79,7 +79,8 @@ pub(crate) mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::KeySize;
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+        RsaKeyPair,
     };
     use proptest::prelude::*;
 
@@ -120,7 +121,8 @@ pub(crate) mod tests {
                     [vec![0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21], x, vec![0x22], y].concat()
                 }
                 Self::Ed(pair) => {
-                    [vec![0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21], byte_string(pair.public_key().as_ref())].concat()
+                    [vec![0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21], byte_string(pair.public_key().as_ref())]
+                        .concat()
                 }
                 Self::Rsa(pair) => {
                     // The modulus lies behind nine bytes of the DER, the exponent behind two more.
@@ -181,7 +183,8 @@ pub(crate) mod tests {
         ] {
             assert!(CoseKey::of(&bytes).is_err(), "{what}");
         }
-        let weak = [vec![0xa4, 1, 3, 3, 0x39, 1, 0, 0x20], byte_string(&[0xff; 128]), vec![0x21, 0x43, 1, 0, 1]];
+        let weak =
+            [vec![0xa4, 1, 3, 3, 0x39, 1, 0, 0x20], byte_string(&[0xff; 128]), vec![0x21, 0x43, 1, 0, 1]];
         assert!(CoseKey::of(&weak.concat()).is_err());
     }
 

@@ -69,6 +69,7 @@ struct PasskeyRecord {
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<Timestamp>,
+    version: u64,
 }
 
 impl From<PasskeyRecord> for Passkey {
@@ -83,6 +84,7 @@ impl From<PasskeyRecord> for Passkey {
             transports: record.transports,
             created_at: record.created_at,
             last_used_at: record.last_used_at,
+            version: record.version,
         }
     }
 }
@@ -101,6 +103,7 @@ impl From<Passkey> for PasskeyRecord {
             transports: passkey.transports,
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
+            version: passkey.version,
         }
     }
 }

@@ -34,7 +34,8 @@ fn made(id: &[u8], cose: &[u8]) -> Vec<u8> {
 }
 
 fn object(format: &str, statement: &[u8], data: &[u8]) -> Octets {
-    let members = [text("fmt"), text(format), text("attStmt"), statement.to_vec(), text("authData"), byte_string(data)];
+    let members =
+        [text("fmt"), text(format), text("attStmt"), statement.to_vec(), text("authData"), byte_string(data)];
     [vec![0xa3], members.concat()].concat().into()
 }
 
@@ -72,7 +73,9 @@ fn a_passkey_is_made_and_used_with_each_algorithm() {
         let (client, said) = (client("webauthn.get"), data(&rp().id, USER_PRESENT | USER_VERIFIED, 7, &[]));
         let signature: Octets = pair.sign(&[said.as_slice(), client.digest.as_bytes()].concat()).into();
         let said = Octets::from(said);
-        let look = |said, signature| used(&rp(), &client, &made.key, (said, signature), Verification::Required);
+        let look = |said: &Octets, signature: &Octets| {
+            used(&rp(), &client, &made.key, (said, signature), Verification::Required)
+        };
         let expected = Standing { counter: 7, synced: false, backed_up: false };
         assert_eq!(look(&said, &signature), Ok(expected));
         let mut other = said.as_bytes().to_vec();
@@ -95,7 +98,10 @@ fn what_a_browser_says_is_of_this_ceremony_and_this_page() {
     };
     let (create, own) = ("webauthn.create", rp().origin);
     assert_eq!(look(create, &own, ""), Ok(()));
-    assert_eq!(look(create, &own, r#","tokenBinding":{"status":"supported"},"other_keys":"may be added""#), Ok(()));
+    assert_eq!(
+        look(create, &own, r#","tokenBinding":{"status":"supported"},"other_keys":"may be added""#),
+        Ok(())
+    );
     for (kind, origin, more, fault) in [
         ("webauthn.get", own.as_str(), "", Fault::Kind),
         ("payment.get", &own, "", Fault::Kind),
@@ -117,7 +123,10 @@ fn what_a_browser_says_is_of_this_ceremony_and_this_page() {
         ("[]".to_owned(), Fault::Malformed),
         (format!("{}1{}", "[".repeat(4000), "]".repeat(4000)), Fault::Malformed),
         (r#"{"type":"webauthn.create","challenge":"AAAA","origin":"x"}"#.to_owned(), Fault::Challenge),
-        (format!(r#"{{"type":"webauthn.create","challenge":"{}","origin":"x"}}"#, "A".repeat(9000)), Fault::Malformed),
+        (
+            format!(r#"{{"type":"webauthn.create","challenge":"{}","origin":"x"}}"#, "A".repeat(9000)),
+            Fault::Malformed,
+        ),
     ] {
         assert_eq!(ClientData::read(&said.into_bytes().into()).err(), Some(fault));
     }
@@ -129,7 +138,12 @@ fn what_an_authenticator_says_is_for_us_and_complete() {
     let (cose, own) = (pair.cose(), rp().id);
     let whole = data(&own, MADE, 0, &made(&ID, &cose));
     assert!(registering(&whole).is_ok());
-    let extended = data(&own, MADE | EXTENDED, 0, &[made(&ID, &cose), vec![0xa1], text("credProtect"), vec![2]].concat());
+    let extended = data(
+        &own,
+        MADE | EXTENDED,
+        0,
+        &[made(&ID, &cose), vec![0xa1], text("credProtect"), vec![2]].concat(),
+    );
     assert!(registering(&extended).is_ok());
     let other = |flags: u8, attested: Vec<u8>| data(&own, flags, 0, &attested);
     for (what, data, fault) in [
@@ -144,7 +158,11 @@ fn what_an_authenticator_says_is_for_us_and_complete() {
         ("half a key", other(MADE, made(&ID, &cose[..20])), Fault::Malformed),
         ("something behind it", [whole.clone(), vec![0]].concat(), Fault::Malformed),
         ("extensions that are none", other(MADE | EXTENDED, made(&ID, &cose)), Fault::Malformed),
-        ("extensions that are no map", other(MADE | EXTENDED, [made(&ID, &cose), vec![0]].concat()), Fault::Malformed),
+        (
+            "extensions that are no map",
+            other(MADE | EXTENDED, [made(&ID, &cose), vec![0]].concat()),
+            Fault::Malformed,
+        ),
         ("nothing", Vec::new(), Fault::Malformed),
         ("too little", whole[..36].to_vec(), Fault::Malformed),
     ] {
@@ -164,7 +182,9 @@ fn an_attestation_is_nothing_or_signed_by_the_passkey_or_not_looked_at() {
         let statement = |algorithm: &[u8], signature: &[u8]| {
             [vec![0xa2], text("alg"), algorithm.to_vec(), text("sig"), byte_string(signature)].concat()
         };
-        let look = |format: &str, statement: &[u8]| registered(&rp(), &client, &object(format, statement, &data)).err();
+        let look = |format: &str, statement: &[u8]| {
+            registered(&rp(), &client, &object(format, statement, &data)).err()
+        };
         assert_eq!(look("packed", &statement(&algorithm, &signature)), None);
         assert_eq!(look("packed", &statement(&algorithm, &signature[1..])), Some(Fault::Attestation));
         assert_eq!(look("packed", &statement(&[0x28], &signature)), Some(Fault::Attestation));
