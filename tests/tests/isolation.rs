@@ -22,10 +22,13 @@ const OF_EVERYBODY: [&str; 1] = ["/v1/whoami"];
 const PAST_THE_RIGHTS: [u16; 2] = [409, 503];
 
 /// What takes somebody who has logged in: no key is enough, whatever it may do. `sessions.rs` has what concerns it.
-const OF_PEOPLE: [&str; 4] = [
+const OF_PEOPLE: [&str; 7] = [
     "/v1/users/{user}/impersonate",
     "/v1/auth/password/change",
     "/v1/me/mfa/totp",
+    "/v1/me/passkeys",
+    "/v1/me/passkeys/options",
+    "/v1/me/passkeys/{passkey}",
     "/v1/me/mfa/recovery-codes",
 ];
 
