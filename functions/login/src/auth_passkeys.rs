@@ -114,14 +114,13 @@ async fn log_in(
     context.bind(&scope);
     deciding(|| async {
         let before = factor::find(context.table()?, &scope, user).await?;
-        let named = shown.names(&handle(scope.tenant(), user));
-        let used = if named {
+        let looked_at = if shown.names(&handle(scope.tenant(), user)) {
             shown.used(&context, &before, Verification::Required)
         } else {
             Err(DenialReason::WrongPasskey)
         };
-        let (after, method) = match used {
-            Ok(used) => used,
+        let (after, method) = match looked_at {
+            Ok(proven) => proven,
             Err(reason) => {
                 context.record_failed_login(&scope, &facts.origin, Some(user), reason).await?;
                 return Err(Problem::Unauthenticated);

@@ -207,7 +207,6 @@ impl<S: Clone> Factors<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Id as _;
 
     fn hash(text: &str) -> PasswordHash {
         PasswordHash::new(text.to_owned())
