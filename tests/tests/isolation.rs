@@ -289,7 +289,7 @@ async fn changing_something_takes_its_right_and_no_other() {
 
 /// `least`: how many operations of the kind there are at least, so that a walk that finds none does not pass.
 async fn every_operation_takes_its_right_and_no_other(deed: Deed, least: usize) {
-    let api = serde_json::to_value(openapi()).unwrap();
+    let api = serde_json::to_value(openapi()).expect("the document is JSON");
     let all: BTreeSet<String> = Permission::ALL.iter().map(|right| right.as_str().to_owned()).collect();
     let (mut walked, mut succeeded) = (0, BTreeSet::new());
     let mut operations = operations(&api);

@@ -1,7 +1,5 @@
 //! SCIM 2.0 as a protocol: versions, lists, faults, and what is served to everybody.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use http::Method;
 use rookery_tests::directory::{USERS, made, patch, tenant};
 use rookery_tests::world::{Actor, World};
