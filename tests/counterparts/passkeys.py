@@ -6,6 +6,7 @@ Usage: passkeys.py BASE_URL, with PASSKEY_TENANT, PASSKEY_EMAIL and PASSKEY_PASS
 import json
 import os
 import sys
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -25,12 +26,17 @@ def call(path, body=None, token=None):
     if token:
         headers["authorization"] = f"Bearer {token}"
     request = Request(BASE + path, None if body is None else json.dumps(body).encode(), headers)
-    try:
-        with urlopen(request, timeout=60) as response:
-            status, text = response.status, response.read()
-    except HTTPError as error:
-        status, text = error.code, error.read()
-    return status, json.loads(text or b"null")
+    for _ in range(20):
+        try:
+            with urlopen(request, timeout=60) as response:
+                return response.status, json.loads(response.read() or b"null")
+        except HTTPError as error:
+            status, answer = error.code, json.loads(error.read() or b"null")
+            if status != 429:
+                return status, answer
+            # Whatever meets the stack at the same time comes from the same address.
+            time.sleep(int(error.headers["Retry-After"]))
+    return status, answer
 
 
 def tell(step, answer):
