@@ -7,7 +7,6 @@ use rookery_domain::fault::Faults;
 use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::Method;
 use rookery_edge::{Answer, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
-use rookery_factors::webauthn::Verification;
 use rookery_store::factor::Factors;
 use rookery_store::pending_login::{self, Pending};
 use rookery_store::{Transaction, factor};
@@ -161,7 +160,7 @@ async fn looked_at(
         Given::Code(code) => Shown::Code(code),
         Given::Recovery(code) => Shown::Recovery(code),
         Given::Passkey(passkey) => {
-            let used = passkey.used(context, before, Verification::Preferred);
+            let used = passkey.used_besides(context, before);
             return Ok(used.map(|(after, method)| (after, method, None)));
         }
     };

@@ -122,6 +122,14 @@ pub struct Assertion {
     response: AssertionResponse,
 }
 
+impl Assertion {
+    /// Reads what a page sends on as a text.
+    pub fn read(json: &str) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_str(json).ok()?;
+        deserr::deserialize::<Self, _, Faults>(value).ok()
+    }
+}
+
 /// What was signed, and the signature.
 #[derive(Debug, Deserr, ToSchema)]
 #[deserr(error = Faults, rename_all = camelCase)]
@@ -207,7 +215,7 @@ impl Shown {
     }
 
     /// What the person logs in with after the passkey was used, if it is one of its own and is to be believed.
-    pub fn used(
+    pub(crate) fn used(
         &self,
         context: &Context,
         before: &Factors,
@@ -226,6 +234,15 @@ impl Shown {
             Doubt::Kind => DenialReason::WrongPasskey,
         })?;
         Ok((before.changed_passkey(&after), after.method()))
+    }
+
+    /// As [`Shown::used`], of a passkey that is shown besides something else.
+    pub fn used_besides(
+        &self,
+        context: &Context,
+        before: &Factors,
+    ) -> Result<(Factors, Method), DenialReason> {
+        self.used(context, before, Verification::Preferred)
     }
 
     fn signed(&self, known: &Passkey, verification: Verification) -> Result<Standing, Fault> {

@@ -13,6 +13,7 @@ use rookery_domain::text::Email;
 use rookery_edge::password as hashing;
 use rookery_edge::session::seen;
 use rookery_edge::{Context, Guess, Problem, RequestFacts};
+use rookery_login::passkey::{self, Assertion};
 use rookery_login::password::{self, Proved};
 use rookery_login::second::{self, RecoveryCodes, Shown};
 use rookery_store::pending_login::Pending;
@@ -86,6 +87,7 @@ impl Step<'_> {
         match self.field("step") {
             "login" => self.log_in(&visit, browser).await,
             "code" => self.show_code(&visit, browser).await,
+            "passkey" => self.show_passkey(&visit, browser).await,
             "enrol" => self.enrol(&visit, browser).await,
             "go-on" => {
                 let session = visit.session(self.context, browser).await?;
@@ -142,7 +144,7 @@ impl Step<'_> {
             let token = PendingToken::new(context.random(), context.random());
             pending_login::put(&mut transaction, &visit.scope, &token, user, &proof)?;
             context.carry_out(&visit.scope, &transaction).await?;
-            return Ok(visit.code(context, browser, &token.reveal(), None).await?);
+            return Ok(visit.code(context, browser, (&token, &factors), None).await?);
         }
         self.begin(visit, browser, transaction, (user, proof), None).await
     }
@@ -160,25 +162,61 @@ impl Step<'_> {
 
     async fn try_code(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
-        let (table, text) = (context.table()?, self.field("pending"));
+        let table = context.table()?;
         let Some((token, pending)) = self.pending(visit).await? else {
             // It waited too long: from the beginning.
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
+        let before = factor::find(table, scope, pending.user).await?;
         let guess = Guess::at_code(pending.user);
         if let Err(problem) = guess.count(context).await {
             let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
-            return Ok(visit.code(context, browser, text, Some(Wrong::Wait(retry_after_s))).await?);
+            let wrong = Some(Wrong::Wait(retry_after_s));
+            return Ok(visit.code(context, browser, (&token, &before), wrong).await?);
         }
-        let before = factor::find(table, scope, pending.user).await?;
         let code = self.field("code").trim();
         let shown = if self.field("recovery").is_empty() { Shown::Code(code) } else { Shown::Recovery(code) };
         let mut transaction = Transaction::new();
         let used = second::used(context, scope, pending.user, &before, shown).await?;
         let Some((after, method)) = used else {
-            self.record_wrong_code(visit, pending.user, origin).await?;
-            return Ok(visit.code(context, browser, text, Some(Wrong::Code)).await?);
+            self.record_wrong(visit, pending.user, origin, DenialReason::WrongCode).await?;
+            return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Code)).await?);
         };
+        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
+        pending_login::spend(&mut transaction, &token);
+        guess.was_right(&mut transaction);
+        let proof = pending.proof.and(method, context.now());
+        self.begin(visit, browser, transaction, (pending.user, proof), None).await
+    }
+
+    /// Looks at a passkey as the second factor. Its challenge is spent by it.
+    async fn show_passkey(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
+        let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
+        let Some((token, pending)) = self.pending(visit).await? else {
+            return Ok(visit.log_in(context, browser, None, None).await?);
+        };
+        let before = factor::find(context.table()?, scope, pending.user).await?;
+        let guess = Guess::at_code(pending.user);
+        if let Err(problem) = guess.count(context).await {
+            let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
+            let wrong = Some(Wrong::Wait(retry_after_s));
+            return Ok(visit.code(context, browser, (&token, &before), wrong).await?);
+        }
+        let used = match Assertion::read(self.field("passkey")) {
+            Some(assertion) => {
+                let shown = passkey::Shown::second(context, &browser.issuer, assertion, &token).await?;
+                shown.used_besides(context, &before)
+            }
+            None => Err(DenialReason::WrongPasskey),
+        };
+        let (after, method) = match used {
+            Ok(used) => used,
+            Err(reason) => {
+                self.record_wrong(visit, pending.user, origin, reason).await?;
+                return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Passkey)).await?);
+            }
+        };
+        let mut transaction = Transaction::new();
         factor::put(&mut transaction, scope, pending.user, &before, &after)?;
         pending_login::spend(&mut transaction, &token);
         guess.was_right(&mut transaction);
@@ -210,7 +248,7 @@ impl Step<'_> {
         let confirmed = second::confirmed(context, scope, pending.user, &before, code).await?;
         let Some((after, codes)) = confirmed else {
             let wrong = Some(Wrong::Code);
-            self.record_wrong_code(visit, pending.user, origin).await?;
+            self.record_wrong(visit, pending.user, origin, DenialReason::WrongCode).await?;
             return Ok(visit.enrol(context, browser, (text, &offer), wrong).await?);
         };
         let mut transaction = Transaction::new();
@@ -228,8 +266,14 @@ impl Step<'_> {
         Ok(known.filter(|known| known.scope == visit.scope).map(|known| (token, known)))
     }
 
-    async fn record_wrong_code(&self, visit: &Visit, user: UserId, origin: &Origin) -> Result<(), Stop> {
-        let (context, reason) = (self.context, DenialReason::WrongCode);
+    async fn record_wrong(
+        &self,
+        visit: &Visit,
+        user: UserId,
+        origin: &Origin,
+        reason: DenialReason,
+    ) -> Result<(), Stop> {
+        let context = self.context;
         let event = failure::denied(context, origin, &visit.client, Action::MFA_USE, reason);
         let resource = Resource::new("user", user);
         let mut transaction = Transaction::new();

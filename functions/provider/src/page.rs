@@ -20,6 +20,12 @@ const STYLE: &str = include_str!("page.css");
 /// Where forms go.
 const ACTION: &str = "/oauth/interaction";
 
+/// What lets a browser use a passkey. Without it, the page is as good for codes.
+const SCRIPT: &str = include_str!("passkey.js");
+
+static SCRIPT_HASH: LazyLock<String> =
+    LazyLock::new(|| BASE64.encode(Sha256::of(SCRIPT.as_bytes()).as_bytes()));
+
 static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| BASE64.encode(Sha256::of(STYLE.as_bytes()).as_bytes()));
 
@@ -51,6 +57,8 @@ pub(crate) enum Wrong {
     Wait(u64),
     /// The code of the second factor.
     Code,
+    /// A passkey, as the second factor.
+    Passkey,
     /// The code that a device shows.
     DeviceCode,
 }
@@ -62,13 +70,14 @@ impl Wrong {
             Self::Password => words.wrong.to_owned(),
             Self::Wait(seconds) => format!("{} {seconds} {}", words.wait, words.seconds),
             Self::Code => words.code_wrong.to_owned(),
+            Self::Passkey => words.passkey_wrong.to_owned(),
             Self::DeviceCode => words.device_code_wrong.to_owned(),
         }
     }
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::Password | Self::Code => StatusCode::UNAUTHORIZED,
+            Self::Password | Self::Code | Self::Passkey => StatusCode::UNAUTHORIZED,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::DeviceCode => StatusCode::BAD_REQUEST,
         }
@@ -149,11 +158,12 @@ pub(crate) fn log_in(
     answer(browser, &whole(browser.language, &title, &content), wrong, about.to)
 }
 
-/// The page to show a code of a second factor on. `pending` is the login that waits for it.
+/// The page to show a second factor on. `pending` is the login that waits for it; `passkey` is what a browser takes for using a passkey,
+/// as JSON, where the person has one.
 pub(crate) fn code(
     browser: &Browser,
     about: About<'_>,
-    pending: &str,
+    (pending, passkey): (&str, Option<&str>),
     wrong: Option<Wrong>,
 ) -> Result<Response, Problem> {
     let words = browser.language.words();
@@ -172,11 +182,21 @@ pub(crate) fn code(
             }
             div .actions {
                 button type="submit" name="step" value="code" { (words.go_on) }
+                @if let Some(options) = passkey {
+                    button type="submit" name="step" value="passkey" formnovalidate hidden data-passkey=(options) {
+                        (words.passkey)
+                    }
+                }
                 button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
             }
         }
     };
-    answer(browser, &whole(browser.language, words.code_title, &content), wrong, about.to)
+    let content = html! {
+        (content)
+        @if passkey.is_some() { script { (PreEscaped(SCRIPT)) } }
+    };
+    let page = whole(browser.language, words.code_title, &content);
+    answer_with(browser, &page, wrong, about.to, passkey.is_some())
 }
 
 /// The page to set up an authenticator on. `pending` is the login that waits for its first code.
@@ -341,17 +361,30 @@ pub(crate) fn error(browser: &Browser, fault: Fault) -> Result<Response, Problem
     Ok(response)
 }
 
-/// A page with the headers of all pages. Forms may lead to the platform, and from there to where the person goes in the end.
+/// A page without a script.
 fn answer(
     browser: &Browser,
     page: &Markup,
     wrong: Option<Wrong>,
     to: Option<&RedirectUri>,
 ) -> Result<Response, Problem> {
+    answer_with(browser, page, wrong, to, false)
+}
+
+/// A page with the headers of all pages. Forms may lead to the platform, and from there to where the person goes in the end. A script
+/// runs only if it is the one of passkeys, to the letter.
+fn answer_with(
+    browser: &Browser,
+    page: &Markup,
+    wrong: Option<Wrong>,
+    to: Option<&RedirectUri>,
+    scripted: bool,
+) -> Result<Response, Problem> {
     let beyond = to.map_or("", RedirectUri::origin);
     let hash = STYLE_HASH.as_str();
+    let script = if scripted { format!("script-src 'sha256-{}'; ", *SCRIPT_HASH) } else { String::new() };
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self' {beyond}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; {script}style-src 'sha256-{hash}'; form-action 'self' {beyond}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut response = page.0.clone().into_response();
     response.extensions_mut().insert(OwnWords);

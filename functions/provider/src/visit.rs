@@ -15,11 +15,16 @@ use rookery_domain::oauth_error::OauthError;
 use rookery_domain::oauth_request::{
     self as request, LONGEST, Next, Parameters, Present, Refusal, Request, Return,
 };
+use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::{BROWSER_CLIENT, Presented, Session};
 use rookery_domain::token_key::Algorithm;
 use rookery_edge::{Context, Guess, Problem};
+use rookery_login::passkey;
 use rookery_login::second::Offer;
-use rookery_store::{StoreError, TenantScope, device_grant, oauth_client, session, tenant, user};
+use rookery_store::factor::Factors;
+use rookery_store::{
+    StoreError, TenantScope, Transaction, device_grant, oauth_client, session, tenant, user,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::browser::Browser;
@@ -353,17 +358,25 @@ impl Visit {
         )
     }
 
-    /// The page to show a code of a second factor on.
+    /// The page to show a second factor on, of those that the person has.
     pub(crate) async fn code(
         &self,
         context: &Context,
         browser: &mut Browser,
-        pending: &str,
+        (pending, factors): (&PendingToken, &Factors),
         wrong: Option<page::Wrong>,
     ) -> Result<Response, Problem> {
         let ticket = self.ticket(context, browser, None).await?;
         let tenant = self.tenant(context).await?;
-        page::code(browser, self.about(&ticket, tenant.name.as_str()), pending, wrong)
+        let mut transaction = Transaction::new();
+        let asked = passkey::second_factor(context, &mut transaction, &browser.issuer, pending, factors)?;
+        let options = asked.as_ref().map(serde_json::to_string).transpose().map_err(Problem::internal)?;
+        if options.is_some() {
+            context.carry_out(&self.scope, &transaction).await?;
+        }
+        let shown = (pending.reveal(), options);
+        let about = self.about(&ticket, tenant.name.as_str());
+        page::code(browser, about, (&shown.0, shown.1.as_deref()), wrong)
     }
 
     /// The page to set up an authenticator on, for whoever has to and has none. `pending` is the login that waits for it.

@@ -12,3 +12,4 @@ mod house;
 mod login;
 mod logout;
 mod pages;
+mod passkeys;

@@ -1,0 +1,20 @@
+"use strict";
+const button = document.querySelector("button[data-passkey]");
+if (window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON) {
+  button.hidden = false;
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    try {
+      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(button.dataset.passkey));
+      const credential = await navigator.credentials.get({ publicKey });
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = "passkey";
+      field.value = JSON.stringify(credential.toJSON());
+      button.form.append(field);
+      button.form.requestSubmit(button);
+    } catch (fault) {
+      button.focus();
+    }
+  });
+}
