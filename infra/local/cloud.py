@@ -22,8 +22,10 @@ def serve():
     from ministack.app import main
 
     import condition_keys
+    import source_address
 
     condition_keys.install()
+    source_address.install()
     main()
 
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cloud::Cloud;
 use crate::failure::{Context, Failure, Result};
+use crate::names;
 use crate::project::{Project, is_alive};
 use crate::proxy::Proxy;
 use crate::python::Python;
@@ -147,6 +148,9 @@ async fn bundle(
 ) -> Result<Bundle> {
     let mut bundle = Bundle::build(project, python, directory, build).await?;
     bundle.set_parameter("PublicBaseUrl", &proxy.base_url());
+    // So that the issuer of tokens is where clients find what it says of itself.
+    bundle.set_parameter("PublicUrl", &proxy.base_url());
+    bundle.set_parameter("DnsOverHttpsUrl", &format!("{}{}", proxy.base_url(), names::PATH));
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     bundle.set_parameter("Architecture", architecture);
     Ok(bundle)

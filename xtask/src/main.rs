@@ -10,6 +10,7 @@ mod failure;
 mod invoke;
 mod local;
 mod migrate;
+mod names;
 mod operator;
 mod progress;
 mod project;

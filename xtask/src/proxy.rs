@@ -8,22 +8,26 @@ use std::sync::{Arc, RwLock};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::uri::{PathAndQuery, Scheme, Uri};
-use http::{StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::failure::{Context, Failure, Result};
+use crate::names;
+
+/// From where a request comes, for the cloud, which takes it from here (`infra/local/source_address.py`).
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const FIRST_PORT: u16 = 8480;
 const PORTS_TO_TRY: u16 = 100;
 
 /// Headers that are about one connection, not about the message (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [header::HeaderName; 5] = [
+const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -52,7 +56,8 @@ impl Proxy {
         let port = listener.local_addr().context(|| "Reading the proxy's port".into())?.port();
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         let upstream = Upstream { client, api: Arc::default() };
-        let app = Router::new().fallback(forward).with_state(upstream.clone());
+        let app = Router::new().fallback(forward).with_state(upstream.clone()).merge(names::router());
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
             // `serve` ends only with the task; accept errors it retries by itself.
             let _ = axum::serve(listener, app).await;
@@ -103,7 +108,11 @@ async fn bind(port: Option<u16>) -> Result<TcpListener> {
 }
 
 /// Passes a request on as it came, byte for byte: neither path nor query is decoded, no body is held in memory.
-async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
+async fn forward(
+    State(upstream): State<Upstream>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
     let api = upstream.api.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let Some((authority, prefix)) = api else {
         return unavailable("the stack is being deployed");
@@ -123,6 +132,10 @@ async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Resp
     }
     // The cloud picks a service by the host it is called by, so it has to see its own.
     request.headers_mut().remove(header::HOST);
+    // Whatever a client says of itself is replaced, as the gateway has it from the connection.
+    if let Ok(from) = HeaderValue::try_from(from.ip().to_string()) {
+        request.headers_mut().insert(FORWARDED_FOR, from);
+    }
     match upstream.client.request(request).await {
         Ok(mut response) => {
             for name in HOP_BY_HOP {
@@ -151,6 +164,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("x-target", parts.uri.to_string().parse().unwrap());
         headers.append("x-host", parts.headers[header::HOST].clone());
+        headers.append("x-from", parts.headers[FORWARDED_FOR].clone());
         for value in parts.headers.get_all("x-many") {
             headers.append("set-cookie", value.clone());
         }
@@ -168,6 +182,7 @@ mod tests {
         let url = format!("{}/v1/a%20b%2Fc?x=1&y=%20%26&x=2", proxy.base_url());
         let send = async || {
             let request = client.patch(&url).header("x-many", "1").header("x-many", "2");
+            let request = request.header(FORWARDED_FOR, "192.0.2.1");
             request.body(vec![0, 159, 146, 150, 255]).send().await.unwrap()
         };
 
@@ -182,9 +197,30 @@ mod tests {
             "/_aws/execute-api/abc/$default/v1/a%20b%2Fc?x=1&y=%20%26&x=2"
         );
         assert_eq!(answer.headers()["x-host"], cloud.to_string());
+        assert_eq!(answer.headers()["x-from"], "127.0.0.1");
         let many: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
         assert_eq!(many, ["1", "2"]);
         assert_eq!(answer.bytes().await.unwrap(), &[0, 159, 146, 150, 255][..]);
+    }
+
+    #[tokio::test]
+    async fn a_text_record_is_found_that_was_written() {
+        let proxy = Proxy::start(Some(0)).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}{}", proxy.base_url(), names::PATH);
+        let ask = async |question: &str| -> serde_json::Value {
+            let answer = client.get(format!("{url}?{question}")).send().await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        };
+        assert_eq!(ask("name=_rookery.acme.example&type=TXT").await["Status"], 3);
+        let written = client.put(format!("{url}/_rookery.acme.example")).body("it is ours").send().await;
+        assert_eq!(written.unwrap().status(), StatusCode::NO_CONTENT);
+        let found = ask("name=_Rookery.acme.example&type=TXT").await;
+        assert_eq!(
+            (&found["Answer"][0]["type"], &found["Answer"][0]["data"]),
+            (&16.into(), &"it is ours".into())
+        );
+        assert_eq!(ask("name=_rookery.acme.example&type=A").await["Status"], 3);
     }
 
     #[tokio::test]
