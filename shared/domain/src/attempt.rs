@@ -47,7 +47,9 @@ impl Tries {
     /// early is not counted, so that nobody can keep others waiting by it.
     pub fn further(&self, patience: Patience, now: Timestamp) -> Result<Self, TooEarly> {
         let left = now.until(self.closed_until).ok().and_then(|left| left.total(jiff::Unit::Second).ok());
-        if let Some(left) = left.filter(|left| *left > 0.0) {
+        // As long as tries are free none comes too early: of two at once, the one that began first may be counted last.
+        let waits = self.count >= patience.free;
+        if let Some(left) = left.filter(|left| waits && *left > 0.0) {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -93,6 +95,14 @@ mod tests {
             }
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_free_try_is_not_too_early_that_began_before_the_last_one() {
+        for count in 1..Patience::ACCOUNT.free {
+            let last = Tries { count, closed_until: at(5) };
+            assert_eq!(last.further(Patience::ACCOUNT, at(0)).map(|next| next.count), Ok(count + 1));
+        }
     }
 
     #[test]
