@@ -167,6 +167,7 @@ pub(crate) fn code(
     wrong: Option<Wrong>,
 ) -> Result<Response, Problem> {
     let words = browser.language.words();
+    let described = if wrong.is_some() { "fault help" } else { "help" };
     let content = html! {
         (alert(wrong, browser.language))
         p { (words.goes_on_to) " " strong { (about.client) } }
@@ -175,7 +176,7 @@ pub(crate) fn code(
             input type="hidden" name="pending" value=(pending);
             label for="code" { (words.code) }
             input #code type="text" name="code" autocomplete="one-time-code" autocapitalize="off" spellcheck="false"
-                required autofocus aria-describedby="help";
+                required autofocus aria-describedby=(described);
             p #help .help { (words.code_help) }
             label .check for="recovery" {
                 input #recovery type="checkbox" name="recovery" value="yes"; (words.recovery)
@@ -266,7 +267,8 @@ pub(crate) fn consent(
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
             div .actions {
-                button type="submit" name="step" value="allow" autofocus[about.device.is_none()] { (words.allow) }
+                // Not in focus: somebody who pressed Enter once more on the page before has not read what is asked.
+                button type="submit" name="step" value="allow" { (words.allow) }
                 button .quiet type="submit" name="step" value="cancel" { (words.deny) }
             }
         }

@@ -157,7 +157,7 @@ const ENGLISH: Words = Words {
     code_wrong: "The code is wrong, or was used.",
     go_on: "Continue",
     cancel: "Cancel",
-    consent_title: "Let it in?",
+    consent_title: "Allow access?",
     asks: "asks to:",
     logged_in_as: "You are logged in as",
     sent_to: "You will be sent to",
