@@ -1,10 +1,12 @@
 //! What the tests of this crate share.
 
 pub mod authenticator;
+pub mod counterpart;
 pub mod described;
 pub mod directory;
 pub mod forms;
 pub mod fuzz;
+pub mod home;
 pub mod house;
 pub mod ids;
 pub mod kms;

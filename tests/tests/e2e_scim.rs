@@ -1,23 +1,9 @@
 //! SCIM on the deployed stack, as a client of others meets it: the checks of the Python package `scim2-tester`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
+use rookery_tests::counterpart::{python, run};
 use rookery_tests::stack::{Stack, eventually};
 use rookery_tests::world::Actor;
 use serde_json::{Value, json};
-
-fn tests() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The Python with the packages of `infra/local/requirements-tests.txt`.
-fn python() -> PathBuf {
-    let default = || tests().join("../target/local/counterparts/bin/python");
-    let python = std::env::var_os("ROOKERY_TEST_PYTHON").map_or_else(default, PathBuf::from);
-    assert!(python.exists(), "there is no {}; `cargo xtask test` makes it", python.display());
-    python
-}
 
 /// A service key of the tenant's organization that may do with people and groups what a directory does.
 async fn directory(stack: &Stack, owner: &Actor) -> Actor {
@@ -59,16 +45,8 @@ async fn the_checks_of_scim2_tester_find_nothing_wrong() {
     let stack = Stack::connect();
     let owner = stack.sign_up().await;
     let actor = directory(&stack, &owner).await;
-    let output = Command::new(python())
-        .arg(tests().join("counterparts/scim.py"))
-        .arg(format!("{}/scim/v2", stack.base_url()))
-        .env("SCIM_TOKEN", actor.token.expect("a token"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("python starts");
-    assert!(output.status.success(), "the checks ended with {}", output.status);
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let results: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let base = format!("{}/scim/v2", stack.base_url());
+    let results = run(python("scim.py"), &json!({"base": base, "token": actor.token}));
     let fine = ["SUCCESS", "COMPLIANT", "ACCEPTABLE", "SKIPPED"];
     let is_wrong = |result: &&Value| !fine.iter().any(|fine| result["status"] == *fine);
     let wrong: Vec<&Value> = results.iter().filter(is_wrong).collect();

@@ -11,6 +11,7 @@ mod invoke;
 mod local;
 mod migrate;
 mod names;
+mod node;
 mod operator;
 mod progress;
 mod project;

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::command::Cmd;
 use crate::failure::{Failure, Result};
 use crate::local::Local;
+use crate::node::Node;
 use crate::progress::Phase;
 use crate::project::Project;
 use crate::python::Python;
@@ -84,7 +85,11 @@ async fn tests(project: &Project, stack: Option<&Path>) -> Result<()> {
     nextest = match stack {
         Some(stack) => {
             let python = Python::counterparts(project).await?.programs().join("python");
-            nextest.env("ROOKERY_STACK", stack).env("ROOKERY_TEST_PYTHON", python)
+            let node = Node::counterparts(project).await?;
+            nextest
+                .env("ROOKERY_STACK", stack)
+                .env("ROOKERY_TEST_PYTHON", python)
+                .env("ROOKERY_TEST_NODE", node.packages())
         }
         None => nextest.without_env("ROOKERY_STACK").args(["--filterset", "not binary(/^e2e/)"]),
     };
