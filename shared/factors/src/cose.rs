@@ -93,7 +93,7 @@ pub(crate) mod tests {
 
     pub(crate) fn head(major: u8, length: usize) -> Vec<u8> {
         let length = u16::try_from(length).unwrap().to_be_bytes();
-        [&[major << 5 | 25], length.as_slice()].concat()
+        [&[major << 5 | 0x19], length.as_slice()].concat()
     }
 
     pub(crate) fn byte_string(bytes: &[u8]) -> Vec<u8> {
