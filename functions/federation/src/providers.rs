@@ -75,15 +75,8 @@ async fn list(
 ) -> Result<Answer, Problem> {
     let (slice, paging) = params.paging(&scope.tenant)?;
     let all = identity_provider::list(context.table()?, &scope.tenant).await?;
-    let limit = usize::try_from(slice.limit).map_err(Problem::internal)?;
-    let behind = |provider: &IdentityProvider| {
-        slice.after.as_deref().is_none_or(|after| provider.id.to_string().as_str() < after)
-    };
-    let mut items: Vec<IdentityProvider> = all.into_iter().filter(behind).collect();
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| last.id.to_string());
-    Answer::ok(&paging.page(Listed { items, next }, body::IdentityProvider::from))
+    let listed = Listed::part_of(all, &slice, |provider| provider.id.to_string());
+    Answer::ok(&paging.page(listed, body::IdentityProvider::from))
 }
 
 /// Let people log in by an identity provider, once one of its mail domains is verified.

@@ -20,16 +20,10 @@ pub(crate) async fn listed(
     params: Params,
 ) -> Result<Answer, Problem> {
     let (slice, paging) = params.paging(&caller.tenant)?;
-    let mut items = session::list(context.table()?, &caller.tenant, user, context.now()).await?;
-    if let Some(after) = slice.after {
-        items.retain(|session| session.id.to_string() < after);
-    }
-    let limit = usize::try_from(slice.limit).map_err(Problem::internal)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|session| session.id.to_string());
+    let all = session::list(context.table()?, &caller.tenant, user, context.now()).await?;
+    let listed = Listed::part_of(all, &slice, |session| session.id.to_string());
     let current = caller.principal.session();
-    Answer::ok(&paging.page(Listed { items, next }, |session| SessionBody::of(session, current)))
+    Answer::ok(&paging.page(listed, |session| SessionBody::of(session, current)))
 }
 
 /// Ends all sessions of a person.
@@ -47,14 +41,23 @@ pub(crate) async fn some(
     for together in sessions.chunks(TOGETHER) {
         let mut transaction = Transaction::new();
         for ended in together {
-            session::end(&mut transaction, &caller.tenant, ended);
-            let changed = changes(&described(ended), &Value::Null);
-            let resource = Resource::new("session", ended.id);
-            let event =
-                caller.consequence(context, Permission::SessionEnd, resource, ended.version + 1, changed);
-            transaction.event(&caller.tenant, &event)?;
+            one(context, caller, &mut transaction, ended)?;
         }
         context.table()?.commit(&transaction).await?;
     }
     Ok(Answer::no_content())
+}
+
+/// Adds the end of a session to a transaction, with its event.
+pub(crate) fn one(
+    context: &Context,
+    caller: &Caller,
+    transaction: &mut Transaction,
+    ended: &Session,
+) -> Result<(), Problem> {
+    session::end(transaction, &caller.tenant, ended);
+    let changed = changes(&described(ended), &Value::Null);
+    let resource = Resource::new("session", ended.id);
+    let event = caller.consequence(context, Permission::SessionEnd, resource, ended.version + 1, changed);
+    Ok(transaction.event(&caller.tenant, &event)?)
 }

@@ -9,7 +9,6 @@ use rookery_domain::id::ClientId;
 use rookery_domain::oauth_client::{RedirectUri, ScopeWord};
 use rookery_domain::permission::Permission;
 use rookery_domain::text::Name;
-use rookery_edge::session::described;
 use rookery_edge::{Answer, Caller, Context, Document, Page, Params, Problem};
 use rookery_store::{Listed, Transaction, consent, oauth_client, session};
 use serde::Serialize;
@@ -17,6 +16,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::end;
 
 /// The routes.
 pub fn router() -> OpenApiRouter<Context> {
@@ -59,14 +60,8 @@ async fn list(
     let table = context.table()?;
     let mut items = consent::list(table, &caller.tenant, user).await?;
     items.reverse();
-    if let Some(after) = slice.after {
-        items.retain(|consent| consent.client.to_string() < after);
-    }
-    let limit = usize::try_from(slice.limit).map_err(Problem::internal)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|consent| consent.client.to_string());
-    let ids: Vec<ClientId> = items.iter().map(|consent| consent.client).collect();
+    let listed = Listed::part_of(items, &slice, |consent| consent.client.to_string());
+    let ids: Vec<ClientId> = listed.items.iter().map(|consent| consent.client).collect();
     let clients = oauth_client::find_all(table, &caller.tenant, &ids).await?;
     let shown = |consent: Consent| ConsentBody {
         client_name: clients
@@ -78,7 +73,7 @@ async fn list(
         redirect_uri: consent.redirect_uri,
         given_at: consent.at,
     };
-    Answer::ok(&paging.page(Listed { items, next }, shown))
+    Answer::ok(&paging.page(listed, shown))
 }
 
 /// Take back what one lets a client do. All that it has of one ends; it is refused everywhere within 60 seconds, and asks again the next time.
@@ -108,12 +103,7 @@ async fn withdraw(
     ended.retain(|session| session.client.as_deref() == Some(id.as_str()));
     let mut transaction = Transaction::new();
     for session in &ended {
-        session::end(&mut transaction, &caller.tenant, session);
-        let resource = Resource::new("session", session.id);
-        let changed = changes(&described(session), &Value::Null);
-        let version = session.version + 1;
-        let event = caller.consequence(&context, Permission::SessionEnd, resource, version, changed);
-        transaction.event(&caller.tenant, &event)?;
+        end::one(&context, &caller, &mut transaction, session)?;
     }
     consent::remove(&mut transaction, &caller.tenant, user, client);
     let said = json!({"client_id": client, "scope": before.everything().to_string()});

@@ -16,7 +16,7 @@ use rookery_edge::{
 use rookery_factors::cose::ALGORITHMS;
 use rookery_factors::webauthn::registered;
 use rookery_store::passkey::Ceremony;
-use rookery_store::{Listed, Transaction, factor, tenant};
+use rookery_store::{Listed, Slice, Transaction, factor, tenant};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -212,15 +212,9 @@ async fn list(
     let user = caller.oneself(&context, Permission::UserRead, uri.path()).await?;
     let (slice, paging) = params.paging(&caller.tenant)?;
     let factors = factor::find(context.table()?, &caller.tenant, user).await?;
-    let mut items = factors.passkeys;
-    if let Some(after) = slice.after {
-        items.retain(|passkey| passkey.id.to_string() > after);
-    }
-    let limit = usize::try_from(slice.limit).map_err(Problem::internal)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|passkey| passkey.id.to_string());
-    Answer::ok(&paging.page(Listed { items, next }, |passkey| PasskeyBody::from(&passkey)))
+    let slice = Slice { oldest_first: true, ..slice };
+    let listed = Listed::part_of(factors.passkeys, &slice, |passkey| passkey.id.to_string());
+    Answer::ok(&paging.page(listed, |passkey| PasskeyBody::from(&passkey)))
 }
 
 /// Ask what a browser needs for making a passkey. It takes the password once more, or a passkey that was used within ten minutes.

@@ -62,6 +62,21 @@ pub struct Listed<R> {
     pub next: Option<String>,
 }
 
+impl<R> Listed<R> {
+    /// A part of what was read as a whole, because there is little of it by a rule of the domain: sorted as `slice` asks, by `key`, behind
+    /// which the next part begins.
+    pub fn part_of(mut all: Vec<R>, slice: &Slice, key: impl Fn(&R) -> String) -> Self {
+        if let Some(after) = &slice.after {
+            all.retain(|item| if slice.oldest_first { key(item) > *after } else { key(item) < *after });
+        }
+        let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| more).map(&key);
+        Self { items: all, next }
+    }
+}
+
 impl Table {
     /// The table of this name.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
