@@ -4,9 +4,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use deserr::Deserr;
 use http::header;
 use http::request::Parts;
-use rookery_domain::event::{
-    Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource, changes,
-};
+use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{IdentityProviderId, UserId};
@@ -190,20 +188,8 @@ fn join(
     let scope = &waits.scope;
     federation::link(transaction, scope, waits.provider, subject, user, context.now())?;
     let linked = changes(&Value::Null, &json!({"identity_provider_id": waits.provider}));
-    let event = Event {
-        id: context.new_id(),
-        tenant: scope.tenant(),
-        action: Action::IDENTITY_LINK,
-        // The person's record does not change by it.
-        resource: Resource::new("user", user),
-        version: 0,
-        at: context.now(),
-        actor: Actor::new(ActorKind::User, user),
-        origin: origin.clone(),
-        outcome: Outcome::Allowed,
-        reason: None,
-        changes: linked,
-        measures: std::collections::BTreeMap::new(),
-    };
-    Ok(transaction.event(scope, &event)?)
+    // The person's record does not change by it.
+    let (resource, actor) = (Resource::new("user", user), Actor::new(ActorKind::User, user));
+    let event = context.event(scope.tenant(), Action::IDENTITY_LINK, resource, (actor, origin));
+    Ok(transaction.event(scope, &Event { changes: linked, ..event })?)
 }

@@ -1,9 +1,7 @@
 //! People who come for the first time by a provider, and the groups that its claims put people in.
 
-use std::collections::BTreeMap;
-
 use rookery_domain::binding::Subject;
-use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Resource, changes};
 use rookery_domain::group::{Group, Member};
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{GroupId, OrganizationId, UserId};
@@ -115,20 +113,9 @@ fn by_provider(
     version: u64,
     changes: Vec<Change>,
 ) -> Event {
-    Event {
-        id: context.new_id(),
-        tenant: scope.tenant(),
-        action,
-        resource,
-        version,
-        at: context.now(),
-        actor: Actor::new(ActorKind::System, "identity-provider"),
-        origin: Origin::default(),
-        outcome: Outcome::Allowed,
-        reason: None,
-        changes,
-        measures: BTreeMap::new(),
-    }
+    let provider = Actor::new(ActorKind::System, "identity-provider");
+    let event = context.event(scope.tenant(), action, resource, (provider, &Origin::default()));
+    Event { version, changes, ..event }
 }
 
 /// Brings the groups that the provider's claims stand for in line with what the claim says now. Others are left alone.

@@ -112,7 +112,8 @@ async fn show(
             Ok(looked_at) => looked_at,
             Err(reason) => {
                 let (resource, action) = (Resource::new("user", user), Action::MFA_USE);
-                let event = person::denied(&context, &scope, resource, action, &facts.origin, reason);
+                let event =
+                    context.strangers_attempt(scope.tenant(), action, resource, &facts.origin, reason);
                 transaction.event(&scope, &event)?;
                 context.table()?.commit(&transaction).await?;
                 return Err(Problem::invalid(pointer, "is wrong, or was used"));

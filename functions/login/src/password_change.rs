@@ -60,7 +60,7 @@ async fn change(
         if !verify(&value.current_password.0, known.hash()).is_right() {
             let (action, reason) = (Action::PASSWORD_CHANGE, DenialReason::WrongPassword);
             let resource = Resource::new("user", id);
-            let event = person::denied(&context, scope, resource, action, &caller.origin, reason);
+            let event = context.strangers_attempt(scope.tenant(), action, resource, &caller.origin, reason);
             transaction.event(scope, &event)?;
             table.commit(&transaction).await?;
             return Err(Problem::invalid("/current_password", "is not the present password"));

@@ -72,7 +72,8 @@ async fn ask(context: &Context, scope: &TenantScope, email: &Email, origin: &Ori
         person::event(context, scope, user.id, (Action::PASSWORD_FORGOT, 0), origin, Vec::new())
     } else {
         let place = Resource::new("attempted", "/v1/auth/password/forgot");
-        person::denied(context, scope, place, Action::PASSWORD_FORGOT, origin, DenialReason::UnknownPerson)
+        let (action, reason) = (Action::PASSWORD_FORGOT, DenialReason::UnknownPerson);
+        context.strangers_attempt(scope.tenant(), action, place, origin, reason)
     };
     let mut transaction = Transaction::new();
     transaction.event(scope, &event)?;

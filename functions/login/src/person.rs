@@ -1,11 +1,7 @@
 //! What several routes of this area do with the person that a request is about.
 
-use std::collections::BTreeMap;
-
 use http::Uri;
-use rookery_domain::event::{
-    Action, Actor, ActorKind, Change, DenialReason, Event, Origin, Outcome, Resource,
-};
+use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Resource};
 use rookery_domain::id::{SessionId, UserId};
 use rookery_domain::password::{Password, PasswordHash};
 use rookery_domain::permission::Permission;
@@ -24,45 +20,9 @@ pub(crate) fn event(
     origin: &Origin,
     changes: Vec<Change>,
 ) -> Event {
-    Event {
-        id: context.new_id(),
-        tenant: scope.tenant(),
-        action,
-        resource: Resource::new("user", user),
-        version,
-        at: context.now(),
-        actor: Actor::new(ActorKind::User, user),
-        origin: origin.clone(),
-        outcome: Outcome::Allowed,
-        reason: None,
-        changes,
-        measures: BTreeMap::new(),
-    }
-}
-
-/// Something that somebody who did not prove who it is tried with a tenant, or with a person of it.
-pub(crate) fn denied(
-    context: &Context,
-    scope: &TenantScope,
-    resource: Resource,
-    action: Action,
-    origin: &Origin,
-    reason: DenialReason,
-) -> Event {
-    Event {
-        id: context.new_id(),
-        tenant: scope.tenant(),
-        action,
-        resource,
-        version: 1,
-        at: context.now(),
-        actor: Actor::new(ActorKind::Unknown, "unknown"),
-        origin: origin.clone(),
-        outcome: Outcome::Denied,
-        reason: Some(reason),
-        changes: Vec::new(),
-        measures: BTreeMap::new(),
-    }
+    let (resource, actor) = (Resource::new("user", user), Actor::new(ActorKind::User, user));
+    let event = context.event(scope.tenant(), action, resource, (actor, origin));
+    Event { version, changes, ..event }
 }
 
 /// A person that may act.

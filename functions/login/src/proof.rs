@@ -13,8 +13,6 @@ use rookery_store::factor::{self, Factors};
 use rookery_store::{Transaction, session};
 use utoipa::ToSchema;
 
-use crate::person;
-
 /// For how long a login is proof enough that was not by the password.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
@@ -54,7 +52,7 @@ pub(crate) async fn given(
         return Ok(factors);
     }
     let (resource, reason) = (Resource::new("user", user), DenialReason::WrongPassword);
-    let event = person::denied(context, &caller.tenant, resource, action, &caller.origin, reason);
+    let event = context.strangers_attempt(caller.tenant.tenant(), action, resource, &caller.origin, reason);
     let mut transaction = Transaction::new();
     transaction.event(&caller.tenant, &event)?;
     table.commit(&transaction).await?;

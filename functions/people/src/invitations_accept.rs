@@ -1,11 +1,9 @@
 //! `POST /v1/invitations/accept`: becoming a person of the tenant that invites.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use deserr::Deserr;
 use rookery_domain::binding::{Binding, Subject};
-use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Resource, changes};
 use rookery_domain::fault::Faults;
 use rookery_domain::group::{Group, Member};
 use rookery_domain::id::UserId;
@@ -252,19 +250,12 @@ impl Joined {
             made["role"] = json!(binding.grant.role);
             made["node"] = json!(binding.grant.node);
         }
+        let (resource, by) = (Resource::new("user", self.user.id), actor(self.user.id));
         Event {
-            id: context.new_id(),
-            tenant: self.user.tenant,
-            action: Action::INVITATION_ACCEPT,
-            resource: Resource::new("user", self.user.id),
             version: self.user.version,
             at: self.user.created_at,
-            actor: actor(self.user.id),
-            origin: origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
             changes: changes(&Value::Null, &made),
-            measures: BTreeMap::new(),
+            ..context.event(self.user.tenant, Action::INVITATION_ACCEPT, resource, (by, origin))
         }
     }
 }

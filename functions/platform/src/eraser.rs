@@ -3,11 +3,9 @@
 //! A run that is killed, or that runs out of its budget, is continued by the next one: the tenant stays in the list of those to be
 //! erased until nothing of it is left, and each step finds what the one before it left over.
 
-use std::collections::BTreeMap;
-
 use lambda_runtime::Error;
 use rookery_domain::account::{Account, Verb};
-use rookery_domain::event::{ACCOUNT, Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::event::{ACCOUNT, Action, Actor, ActorKind, Event, Origin, Resource, changes};
 use rookery_domain::id::TenantId;
 use rookery_edge::{Boxed, Context, Problem, chain};
 use rookery_store::erasure::{self, Budget};
@@ -126,19 +124,13 @@ pub async fn end(context: &Context, erasing: &Account) -> Result<(), Problem> {
     let after =
         erasing.apply(Verb::EndErasing, jiff::SignedDuration::ZERO, now).map_err(Problem::internal)?;
     let scope = account::scope(&after);
+    let (resource, eraser) =
+        (Resource::new(ACCOUNT, after.id), Actor::new(ActorKind::System, "tenant-eraser"));
     let event = Event {
-        id: context.new_id(),
-        tenant: after.id,
-        action: Action::TENANT_ERASE,
-        resource: Resource::new(ACCOUNT, after.id),
         version: after.version,
         at: now,
-        actor: Actor::new(ActorKind::System, "tenant-eraser"),
-        origin: Origin::default(),
-        outcome: Outcome::Allowed,
-        reason: None,
         changes: changes(&PlatformTenant::from(erasing.clone()), &PlatformTenant::from(after.clone())),
-        measures: BTreeMap::new(),
+        ..context.event(after.id, Action::TENANT_ERASE, resource, (eraser, &Origin::default()))
     };
     let mut transaction = Transaction::new();
     account::replace(&mut transaction, erasing, &after)?;

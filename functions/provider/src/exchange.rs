@@ -1,12 +1,8 @@
 //! Tokens of workloads for tokens of the platform's (RFC 8693): a build shows what its runner says of it, and gets the rights of a service
 //! key for a quarter of an hour.
 
-use std::collections::BTreeMap;
-
 use rookery_domain::access_token::{Claims, Holder, LIFE_S};
-use rookery_domain::event::{
-    Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource, changes,
-};
+use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Resource, changes};
 use rookery_domain::id::{EventId, WorkloadTrustId};
 use rookery_domain::oauth_client::{Scope, ScopeWord};
 use rookery_domain::oauth_error::OauthError;
@@ -41,21 +37,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn event(&self, actor: Actor) -> Event {
-        Event {
-            id: self.context.new_id(),
-            tenant: self.trust.tenant,
-            action: Action::WORKLOAD_EXCHANGE,
-            resource: Resource::new("workload_trust", self.trust.id),
-            version: 0,
-            at: self.context.now(),
-            actor,
-            origin: self.origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes: Vec::new(),
-            measures: BTreeMap::new(),
-        }
+    fn resource(&self) -> Resource {
+        Resource::new("workload_trust", self.trust.id)
     }
 
     async fn refuse(&self, fault: &'static str, reason: DenialReason) -> Failure {
@@ -68,8 +51,8 @@ impl Asked<'_> {
 
     async fn record(&self, reason: DenialReason) -> Result<(), Failure> {
         Guess::at_client(self.origin).count(self.context).await?;
-        let refused = self.event(Actor::new(ActorKind::Unknown, "unknown"));
-        let refused = Event { version: 1, outcome: Outcome::Denied, reason: Some(reason), ..refused };
+        let (tenant, action) = (self.trust.tenant, Action::WORKLOAD_EXCHANGE);
+        let refused = self.context.strangers_attempt(tenant, action, self.resource(), self.origin, reason);
         let mut transaction = Transaction::new();
         transaction.event(&self.scope, &refused)?;
         Ok(self.context.table()?.commit(&transaction).await?)
@@ -162,7 +145,9 @@ async fn given(
     let subject = subject.map(|subject| subject.chars().take(SUBJECT_KEPT).collect::<String>());
     let made =
         changes(&Value::Null, &json!({"subject": subject, "token_id": claims.jti, "scope": claims.scope}));
-    let event = Event { changes: made, ..asked.event(Actor::new(ActorKind::ApiKey, key)) };
+    let (action, actor) = (Action::WORKLOAD_EXCHANGE, Actor::new(ActorKind::ApiKey, key));
+    let event = context.event(trust.tenant, action, asked.resource(), (actor, asked.origin));
+    let event = Event { changes: made, ..event };
     let mut transaction = Transaction::new();
     transaction.event(&asked.scope, &event)?;
     context.table()?.commit(&transaction).await?;

@@ -1,10 +1,8 @@
 //! What clients are told when they do not get what they ask for (RFC 6749, section 5.2), and what is recorded of it.
 
-use std::collections::BTreeMap;
-
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource};
+use rookery_domain::event::{Action, DenialReason, Event, Origin, Resource};
 use rookery_domain::oauth_client::OauthClient;
 use rookery_domain::oauth_error::OauthError;
 use rookery_edge::{Context, Guess, OwnWords, Problem};
@@ -72,20 +70,8 @@ pub(crate) fn denied(
     action: Action,
     reason: DenialReason,
 ) -> Event {
-    Event {
-        id: context.new_id(),
-        tenant: client.tenant,
-        action,
-        resource: Resource::new("oauth_client", client.id),
-        version: 1,
-        at: context.now(),
-        actor: Actor::new(ActorKind::Unknown, "unknown"),
-        origin: origin.clone(),
-        outcome: Outcome::Denied,
-        reason: Some(reason),
-        changes: Vec::new(),
-        measures: BTreeMap::new(),
-    }
+    let resource = Resource::new("oauth_client", client.id);
+    context.strangers_attempt(client.tenant, action, resource, origin, reason)
 }
 
 /// Records that something was refused. Whoever is refused too often has to wait, and nothing more is recorded of it until then.

@@ -4,7 +4,7 @@
 //! record meanwhile. What is outside of the table comes before, and does no harm when it is done again.
 
 use rookery_domain::binding::{Binding, Grant, Subject};
-use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::event::{Action, Actor, ActorKind, Change, Event, Origin, Resource, changes};
 use rookery_domain::group::{Group, MOST_GROUPS};
 use rookery_domain::node::{DEEPEST, Lineage, NodeId, NodeState};
 use rookery_domain::permission::Permission;
@@ -290,21 +290,9 @@ impl Provisioning<'_> {
         version: u64,
         changes: Vec<Change>,
     ) -> Result<(), Trouble> {
-        let event = Event {
-            id: self.context.new_id(),
-            tenant: self.scope.tenant(),
-            action: action.into(),
-            resource,
-            version,
-            at: self.context.now(),
-            actor: Actor::new(ActorKind::System, "workspace-worker"),
-            origin: self.origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes,
-            measures: std::collections::BTreeMap::new(),
-        };
-        Ok(transaction.event(self.scope, &event)?)
+        let worker = Actor::new(ActorKind::System, "workspace-worker");
+        let event = self.context.event(self.scope.tenant(), action, resource, (worker, self.origin));
+        Ok(transaction.event(self.scope, &Event { version, changes, ..event })?)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Who is asking.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -64,20 +63,8 @@ impl Caller {
     }
 
     pub(crate) fn event_of(&self, context: &Context, action: Action, resource: Resource) -> Event {
-        Event {
-            id: context.new_id(),
-            tenant: self.tenant.tenant(),
-            action,
-            resource,
-            version: 1,
-            at: context.now(),
-            actor: self.actor(),
-            origin: self.origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes: Vec::new(),
-            measures: BTreeMap::new(),
-        }
+        let event = context.event(self.tenant.tenant(), action, resource, (self.actor(), &self.origin));
+        Event { version: 1, ..event }
     }
 
     /// Records an attempt that was refused.

@@ -1,10 +1,8 @@
 //! Founding a tenant: what signing up and an operator do alike.
 
-use std::collections::BTreeMap;
-
 use rookery_domain::app::Ancestors;
 use rookery_domain::binding::{Binding, Grant, Subject};
-use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Outcome, Resource, changes};
+use rookery_domain::event::{Action, Actor, ActorKind, Event, Origin, Resource, changes};
 use rookery_domain::id::UserId;
 use rookery_domain::key::{ApiKey, KeyOwner, Scopes, Token};
 use rookery_domain::node::Lineage;
@@ -85,7 +83,7 @@ pub fn found(
     tenant::found(&mut transaction, &scope, &founding, password_hash, &ownership)?;
     credential::create(&mut transaction, &scope, &key, token.digest())?;
     node::attach(&mut transaction, &scope, key.id, &home(&founding))?;
-    transaction.event(&scope, &event(context, origin, &founding, founder))?;
+    transaction.event(&scope, &event(context, &origin, &founding, founder))?;
 
     let body = SignedUp {
         tenant: founding.tenant.into(),
@@ -142,24 +140,17 @@ fn home(founding: &Founding) -> Lineage {
     }
 }
 
-fn event(context: &Context, origin: Origin, founding: &Founding, founder: Founder) -> Event {
+fn event(context: &Context, origin: &Origin, founding: &Founding, founder: Founder) -> Event {
     let by_owner = |owner: UserId| Actor::new(ActorKind::User, owner);
     let (actor, action) = match founder {
         Founder::Owner => (by_owner(founding.owner.id), Action::TENANT_SIGN_UP),
         Founder::Other(actor, action) => (actor, action),
     };
+    let resource = Resource::new("tenant", founding.tenant.id);
     Event {
-        id: context.new_id(),
-        tenant: founding.tenant.id,
-        action,
-        resource: Resource::new("tenant", founding.tenant.id),
         version: founding.tenant.version,
         at: founding.tenant.created_at,
-        actor,
-        origin,
-        outcome: Outcome::Allowed,
-        reason: None,
         changes: changes(&serde_json::Value::Null, &wire::Tenant::from(founding.tenant.clone())),
-        measures: BTreeMap::new(),
+        ..context.event(founding.tenant.id, action, resource, (actor, origin))
     }
 }

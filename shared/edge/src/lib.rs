@@ -10,6 +10,7 @@ mod backing;
 mod body;
 mod commit;
 mod context;
+mod event;
 mod founding;
 mod gateway;
 mod gone;

@@ -1,11 +1,10 @@
 //! Those who operate the platform: their token opens the routes of the platform, and no other; no key of a tenant opens those.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use rookery_domain::event::{Actor, ActorKind, Change, Event, Origin, Outcome, Resource};
+use rookery_domain::event::{Actor, ActorKind, Change, Event, Origin, Resource};
 use rookery_domain::id::{OperatorId, TenantId};
 use rookery_domain::operator::Token;
 use rookery_domain::permission::Right;
@@ -40,20 +39,8 @@ impl<R: Right> Operator<R> {
         version: u64,
         changes: Vec<Change>,
     ) -> Event {
-        Event {
-            id: context.new_id(),
-            tenant,
-            action: R::PERMISSION.into(),
-            resource,
-            version,
-            at: context.now(),
-            actor: self.actor(),
-            origin: self.origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes,
-            measures: BTreeMap::new(),
-        }
+        let event = context.event(tenant, R::PERMISSION, resource, (self.actor(), &self.origin));
+        Event { version, changes, ..event }
     }
 }
 

@@ -3,8 +3,6 @@
 //! Whoever has proved who it is, in whatever way, comes to [`Context::log_in`] with a [`Proof`]; what stands between, such as a second
 //! factor, is for that way to ask.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use rookery_access::Principal as Holder;
 use rookery_domain::access_token::{Acting, Claims, Holder as Subject, LIFE_S};
@@ -73,20 +71,9 @@ fn actor(session: &Session) -> Actor {
 
 /// An event of a session that its own person causes.
 fn event(context: &Context, origin: &Origin, session: &Session, action: Action, version: u64) -> Event {
-    Event {
-        id: context.new_id::<EventId>(),
-        tenant: session.tenant,
-        action,
-        resource: Resource::new("session", session.id),
-        version,
-        at: context.now(),
-        actor: actor(session),
-        origin: origin.clone(),
-        outcome: Outcome::Allowed,
-        reason: None,
-        changes: Vec::new(),
-        measures: BTreeMap::new(),
-    }
+    let resource = Resource::new("session", session.id);
+    let event = context.event(session.tenant, action, resource, (actor(session), origin));
+    Event { version, ..event }
 }
 
 /// What the audit trail says of a session; from where it is used stands beside it.
@@ -304,20 +291,8 @@ impl Context {
             Some(user) => Resource::new("user", user),
             None => Resource::new("attempted", "login"),
         };
-        let event = Event {
-            id: self.new_id(),
-            tenant: scope.tenant(),
-            action: Action::SESSION_BEGIN,
-            resource,
-            version: 1,
-            at: self.now(),
-            actor: Actor::new(ActorKind::Unknown, "unknown"),
-            origin: origin.clone(),
-            outcome: Outcome::Denied,
-            reason: Some(reason),
-            changes: Vec::new(),
-            measures: BTreeMap::new(),
-        };
+        let action = Action::SESSION_BEGIN;
+        let event = self.strangers_attempt(scope.tenant(), action, resource, origin, reason);
         let mut transaction = Transaction::new();
         transaction.event(scope, &event)?;
         Ok(self.table()?.commit(&transaction).await?)

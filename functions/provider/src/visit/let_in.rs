@@ -1,14 +1,10 @@
 //! What people say of clients and devices, and what follows from it.
 
-use std::collections::BTreeMap;
-
 use axum::response::Response;
 use jiff::Timestamp;
 use rookery_domain::consent::Consent;
 use rookery_domain::device_grant::{Said, Wish};
-use rookery_domain::event::{
-    Action, Actor, ActorKind, DenialReason, Event, Origin, Outcome, Resource, changes,
-};
+use rookery_domain::event::{Action, Actor, ActorKind, DenialReason, Event, Origin, Resource, changes};
 use rookery_domain::id::UserId;
 use rookery_domain::oauth_code::{Code, GOOD_FOR, Promise};
 use rookery_domain::oauth_error::OauthError;
@@ -126,20 +122,10 @@ impl Visit {
         action: Action,
         said: &Value,
     ) -> Event {
-        Event {
-            id: context.new_id(),
-            tenant: self.scope.tenant(),
-            action,
-            resource: Resource::new("user", session.user),
-            version: 0,
-            at: context.now(),
-            actor: Actor::new(ActorKind::User, session.user),
-            origin: origin.clone(),
-            outcome: Outcome::Allowed,
-            reason: None,
-            changes: changes(&Value::Null, said),
-            measures: BTreeMap::new(),
-        }
+        let (resource, person) =
+            (Resource::new("user", session.user), Actor::new(ActorKind::User, session.user));
+        let event = context.event(self.scope.tenant(), action, resource, (person, origin));
+        Event { changes: changes(&Value::Null, said), ..event }
     }
 
     /// The person does not let the client in.
