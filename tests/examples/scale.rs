@@ -38,14 +38,15 @@ const LIMITED: [(&str, &str); 2] = [
 ];
 
 /// Further questions than the paths alone.
-const QUESTIONS: [&str; 6] = [
-    "/v1/users?q=ada",
-    "/v1/users?limit=100",
+const QUESTIONS: [&str; 4] = [
+    "/v1/users?q=ada&limit=10",
+    "/v1/users?state=active&limit=10",
     "/v1/groups/{group}/members?effective=true",
-    "/v1/organizations/{organization}/groups?limit=100",
     "/v1/organizations/{organization}/groups?view=tree",
-    "/v1/workspaces/{workspace}/projects?limit=100",
 ];
+
+/// How many of a list are asked for: as many as there are where there are few, so that both answers show the same.
+const SHOWN: usize = 10;
 
 /// How much there is of what.
 struct Size {
@@ -201,6 +202,17 @@ fn paths(few: &Ids, many: &Ids) -> Vec<(String, [String; 2])> {
             operation.method == Method::GET && !security.is_some_and(|own| own.contains(&open))
         })
         .collect();
+    for operation in &mut all {
+        let parameters = operation.description["parameters"].as_array();
+        let takes = |name: &str| {
+            parameters.is_some_and(|all| {
+                all.iter().any(|one| one["name"] == json!(name) && one["in"] == json!("query"))
+            })
+        };
+        if let Some(name) = ["limit", "count"].into_iter().find(|name| takes(name)) {
+            operation.path = format!("{}?{name}={SHOWN}", operation.path);
+        }
+    }
     for question in QUESTIONS {
         all.push(Operation { path: question.to_owned(), ..all[0].clone() });
     }

@@ -54,6 +54,48 @@ async fn lists_are_read_in_parts_and_show_what_is_asked_for() {
 }
 
 #[tokio::test]
+async fn cursors_lead_through_everybody_once_and_cost_what_is_shown() {
+    let world = World::new().await;
+    let (_, directory) = tenant(&world).await;
+    for number in 1..=4 {
+        made(&world, &directory, USERS, json!({"userName": format!("p{number}@example.com")})).await;
+    }
+    let whole = world.get(&directory, USERS).await.expect(200);
+    assert_eq!((&whole.body["totalResults"], whole.body.get("nextCursor")), (&json!(5), None));
+    let (mut seen, mut cursor, mut parts) = (Vec::new(), String::new(), 0);
+    loop {
+        let part = world.get(&directory, &format!("{USERS}?cursor={cursor}&count=2")).await.expect(200);
+        assert_eq!(part.body.get("totalResults"), None, "to tell it, everybody would have to be read");
+        let resources = part.body["Resources"].as_array().unwrap();
+        assert!(resources.len() <= 2);
+        seen.extend(resources.iter().map(|one| one["id"].clone()));
+        parts += 1;
+        match part.body["nextCursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    assert_eq!(parts, 3);
+    let expected: Vec<_> =
+        whole.body["Resources"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(seen, expected);
+
+    for (query, word) in [
+        (format!("cursor={cursor}x"), "invalidCursor"),
+        (format!("cursor={cursor}&filter=displayName%20eq%20%22Ada%22"), "invalidCursor"),
+        (format!("cursor={cursor}&count=0"), "invalidCount"),
+        (format!("cursor={cursor}&startIndex=1"), "invalidSyntax"),
+    ] {
+        let refused = world.get(&directory, &format!("{USERS}?{query}")).await.expect(400);
+        assert_eq!(refused.body["scimType"], json!(word), "{query}");
+    }
+    let (_, other) = tenant(&world).await;
+    let refused = world.get(&other, &format!("{USERS}?cursor={cursor}")).await.expect(400);
+    assert_eq!(refused.body["scimType"], json!("invalidCursor"));
+    world.get(&directory, &format!("/scim/v2/Groups?cursor={cursor}")).await.expect(400);
+}
+
+#[tokio::test]
 async fn faults_are_told_in_the_protocols_words() {
     let world = World::new().await;
     let (_, directory) = tenant(&world).await;

@@ -153,12 +153,17 @@ pub struct Member {
 pub struct ListResponse {
     /// The schema of lists.
     schemas: [&'static str; 1],
-    /// How many there are.
-    total_results: usize,
+    /// How many there are; left out where parts are read one behind the other and this is not the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_results: Option<usize>,
     /// Which of them is the first that is shown, from 1.
-    start_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_index: Option<usize>,
     /// How many are shown.
     items_per_page: usize,
+    /// What to ask for as `cursor` to see the next part, if there may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     /// Those that are shown.
     #[serde(rename = "Resources")]
     #[schema(value_type = Vec<Object>)]
@@ -191,8 +196,14 @@ pub struct Error {
 
 impl ListResponse {
     /// Those of all that are shown.
-    pub fn new(resources: Vec<Value>, total_results: usize, start_index: usize) -> Self {
-        Self { schemas: [LIST], total_results, start_index, items_per_page: resources.len(), resources }
+    pub fn new(
+        resources: Vec<Value>,
+        total_results: Option<usize>,
+        start_index: Option<usize>,
+        next_cursor: Option<String>,
+    ) -> Self {
+        let items_per_page = resources.len();
+        Self { schemas: [LIST], total_results, start_index, items_per_page, next_cursor, resources }
     }
 }
 

@@ -36,7 +36,7 @@ fn all(query: &Query, values: Vec<Value>) -> Result<Answer, Problem> {
         return Err(Problem::Closed("what is served is not filtered"));
     }
     let total = values.len();
-    Ok(Answer::ok(&body::ListResponse::new(values, total, 1))?.of_type(MEDIA_TYPE))
+    Ok(Answer::ok(&body::ListResponse::new(values, Some(total), Some(1), None))?.of_type(MEDIA_TYPE))
 }
 
 /// Read what of SCIM 2.0 is served: patches, filters by equality, and versions; no bulk requests, no sorting and no passwords.

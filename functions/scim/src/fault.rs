@@ -44,6 +44,16 @@ pub(crate) fn value(detail: impl Into<String>) -> Problem {
     named("invalidValue", detail)
 }
 
+/// A cursor that leads nowhere in this query (RFC 9865, section 2.1).
+pub(crate) fn cursor(detail: impl Into<String>) -> Problem {
+    named("invalidCursor", detail)
+}
+
+/// A number of resources that cannot be asked for (RFC 9865, section 2.1).
+pub(crate) fn count(detail: impl Into<String>) -> Problem {
+    named("invalidCount", detail)
+}
+
 /// A request that is not what it should be.
 pub(crate) fn syntax(detail: impl Into<String>) -> Problem {
     named("invalidSyntax", detail)

@@ -6,7 +6,7 @@ use rookery_domain::group::Group;
 use rookery_domain::permission::right;
 use rookery_edge::{Answer, Body, Context, IfMatch, Issuer, Problem, Reach, deciding};
 use rookery_roster::{groups, load};
-use rookery_store::{directory, group};
+use rookery_store::{Listed, directory, group};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,7 +40,8 @@ pub fn router() -> OpenApiRouter<Context> {
     tag = "scim",
     params(
         ("filter" = Option<String>, Query),
-        ("startIndex" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the part before; empty for the first."),
+        ("startIndex" = Option<i64>, Query, description = "Instead of a cursor. Everything is read to tell how many there are."),
         ("count" = Option<i64>, Query, description = "100 at the most."),
         ("attributes" = Option<String>, Query),
         ("excludedAttributes" = Option<String>, Query)
@@ -62,9 +63,14 @@ async fn list(
         None => Vec::new(),
     };
     let table = context.table()?;
-    let forest = group::forest(table, &reach.tenant, organization).await?;
-    let groups: Vec<Group> = forest.groups().cloned().collect();
-    let mut groups = reach.keep(&context, groups, Group::home).await?;
+    let Listed { items, mut next } = match query.slice(&reach.tenant)? {
+        Some(slice) => group::list(table, &reach.tenant, organization, slice).await?,
+        None => {
+            let forest = group::forest(table, &reach.tenant, organization).await?;
+            Listed { items: forest.groups().cloned().collect(), next: None }
+        }
+    };
+    let mut groups = reach.keep(&context, items, Group::home).await?;
     let ids = groups.iter().map(|group| group.id);
     let known = directory::find_groups(table, &reach.tenant, ids).await?;
     if !terms.is_empty() {
@@ -79,17 +85,20 @@ async fn list(
         groups = kept;
     }
     let total = groups.len();
-    let (mut resources, mut members) = (Vec::new(), 0);
+    let (mut resources, mut members, mut last) = (Vec::new(), 0, None);
     for group in query.page(groups) {
         members += usize::try_from(group.members).unwrap_or(usize::MAX);
         if members > team::MOST_MEMBERS && !resources.is_empty() && query.shows(&GROUPS, "members") {
+            next = last;
             break;
         }
+        last = Some(group.id.to_string());
         let known = known.get(&group.id).cloned();
         let whole = team::shown(&context, &reach.tenant, &base, &query, &group, known).await?;
         resources.push(Value::Object(query.project(&GROUPS, whole)));
     }
-    Ok(Answer::ok(&body::ListResponse::new(resources, total, query.start))?.of_type(MEDIA_TYPE))
+    let list = query.list(&reach.tenant, resources, total, next.as_deref());
+    Ok(Answer::ok(&list)?.of_type(MEDIA_TYPE))
 }
 
 /// Make a group at the top of the caller's organization.

@@ -2,11 +2,12 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use rookery_edge::{Context, Problem};
+use rookery_edge::{Context, Paging, Problem};
+use rookery_store::{Slice, TenantScope};
 use serde_json::{Map, Value};
 
-use crate::fault;
 use crate::schema::Resource;
+use crate::{body, fault};
 
 /// Most resources of one answer.
 pub(crate) const MOST: usize = 100;
@@ -16,10 +17,12 @@ pub(crate) const MOST: usize = 100;
 pub(crate) struct Query {
     /// Which resources.
     pub filter: Option<String>,
-    /// The first of them that is shown, from 1.
-    pub start: usize,
+    /// The first of them that is shown, from 1. Without it, or with a cursor, parts are read one behind the other.
+    start: Option<usize>,
     /// How many of them.
-    pub count: usize,
+    count: usize,
+    cursor: Option<String>,
+    path: String,
     attributes: Vec<String>,
     excluded: Vec<String>,
 }
@@ -30,14 +33,16 @@ impl FromRequestParts<Context> for Query {
     async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Problem> {
         let given = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let given = given.map_err(|fault| fault::syntax(fault.to_string()))?.0;
-        let mut query = Self { start: 1, count: MOST, ..Self::default() };
+        let path = parts.uri.path().to_owned();
+        let mut query = Self { count: MOST, path, ..Self::default() };
         for (name, value) in given {
             let names =
                 || value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
             match name.to_ascii_lowercase().as_str() {
                 "filter" => query.filter = Some(value),
                 // What is less than nothing is nothing (RFC 7644, section 3.4.2.4).
-                "startindex" => query.start = number(&name, &value)?.max(1),
+                "startindex" => query.start = Some(number(&name, &value)?.max(1)),
+                "cursor" => query.cursor = Some(value),
                 "count" => query.count = number(&name, &value)?.min(MOST),
                 "attributes" => query.attributes.extend(names()),
                 "excludedattributes" => query.excluded.extend(names()),
@@ -47,7 +52,13 @@ impl FromRequestParts<Context> for Query {
         if !query.attributes.is_empty() && !query.excluded.is_empty() {
             return Err(fault::syntax("attributes and excludedAttributes exclude each other"));
         }
-        Ok(query)
+        match (&query.cursor, query.start, query.count) {
+            (Some(_), Some(_), _) => Err(fault::syntax("cursor and startIndex exclude each other")),
+            (Some(_), _, 0) => Err(fault::count("count is less than 1")),
+            // Who wants nothing of it wants to know how many there are.
+            (None, None, 0) => Ok(Self { start: Some(1), ..query }),
+            _ => Ok(query),
+        }
     }
 }
 
@@ -112,9 +123,45 @@ impl Query {
         shown.collect()
     }
 
-    /// The part of all that is shown.
-    pub(crate) fn page<T>(&self, all: Vec<T>) -> Vec<T> {
-        all.into_iter().skip(self.start - 1).take(self.count).collect()
+    fn paging(&self, scope: &TenantScope) -> Paging {
+        let filter = self.filter.iter().map(|filter| ("filter".to_owned(), filter.clone())).collect();
+        Paging::bound_to(&scope.tenant().to_string(), &self.path, filter)
+    }
+
+    /// What is read to answer by cursors (RFC 9865), which is how parts are shown unless `startIndex` is asked for; `None` where all is
+    /// read.
+    pub(crate) fn slice(&self, scope: &TenantScope) -> Result<Option<Slice>, Problem> {
+        if self.start.is_some() {
+            return Ok(None);
+        }
+        let behind = |cursor: &String| {
+            let behind = self.paging(scope).behind(cursor);
+            behind.ok_or_else(|| fault::cursor("the cursor is not one of this query"))
+        };
+        let after = self.cursor.as_ref().filter(|cursor| !cursor.is_empty()).map(behind).transpose()?;
+        let limit = u32::try_from(self.count).map_err(Problem::internal)?;
+        Ok(Some(Slice { limit, after, oldest_first: true, ..Slice::default() }))
+    }
+
+    /// The part of what was read that is shown.
+    pub(crate) fn page<T>(&self, read: Vec<T>) -> Vec<T> {
+        read.into_iter().skip(self.start.unwrap_or(1) - 1).take(self.count).collect()
+    }
+
+    /// What is shown, of how many that were read. `next` is behind what the next part begins.
+    pub(crate) fn list(
+        &self,
+        scope: &TenantScope,
+        shown: Vec<Value>,
+        read: usize,
+        next: Option<&str>,
+    ) -> body::ListResponse {
+        // Only by reading on would it be known how many there are, which the protocol does not ask for (RFC 9865, section 2.1).
+        let is_all = next.is_none() && self.cursor.as_ref().is_none_or(String::is_empty);
+        let total = (self.start.is_some() || is_all).then_some(read);
+        let start = if total.is_some() { self.start.or(Some(1)) } else { None };
+        let next = next.filter(|_| self.start.is_none()).map(|after| self.paging(scope).cursor(after));
+        body::ListResponse::new(shown, total, start, next)
     }
 }
 

@@ -350,6 +350,13 @@ pub(crate) fn config(base: &str, most: usize) -> Value {
         "changePassword": {"supported": false},
         "sort": {"supported": false},
         "etag": {"supported": true},
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "cursor",
+            "defaultPageSize": most,
+            "maxPageSize": most,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "API key",

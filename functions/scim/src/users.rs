@@ -12,7 +12,7 @@ use rookery_edge::{Answer, Body, Context, Issuer, Problem, Reach, deciding, wire
 use rookery_roster::{load, people};
 use rookery_store::access::Access;
 use rookery_store::user::{self, Which};
-use rookery_store::{Slice, TenantScope, Transaction, directory};
+use rookery_store::{Listed, Slice, TenantScope, Transaction, directory};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,7 +43,8 @@ pub fn router() -> OpenApiRouter<Context> {
     tag = "scim",
     params(
         ("filter" = Option<String>, Query),
-        ("startIndex" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the part before; empty for the first."),
+        ("startIndex" = Option<i64>, Query, description = "Instead of a cursor. Everything is read to tell how many there are."),
         ("count" = Option<i64>, Query, description = "100 at the most."),
         ("attributes" = Option<String>, Query),
         ("excludedAttributes" = Option<String>, Query)
@@ -64,11 +65,12 @@ async fn list(
         Some(text) => Some(filter::of_list(&USERS, text, &LOOKED_FOR)?),
         None => None,
     };
-    let mut people = match terms.as_deref().map(lead) {
-        Some(Some(lead)) => looked_up(&context, &reach.tenant, &lead).await?,
-        Some(None) | None => {
-            all(&context, &reach.tenant, Which { organization: Some(organization), state: None }).await?
-        }
+    let which = Which { organization: Some(organization), state: None };
+    let slice = query.slice(&reach.tenant)?;
+    let Listed { items: mut people, next } = match (terms.as_deref().and_then(lead), slice) {
+        (Some(lead), _) => Listed { items: looked_up(&context, &reach.tenant, &lead).await?, next: None },
+        (None, Some(slice)) => user::list(context.table()?, &reach.tenant, which, slice).await?,
+        (None, None) => Listed { items: all(&context, &reach.tenant, which).await?, next: None },
     };
     people.retain(|person| person.organization == organization);
     let people = reach.keep(&context, people, User::home).await?;
@@ -84,7 +86,8 @@ async fn list(
         }
     };
     let resources = shown.into_iter().map(|whole| Value::Object(query.project(&USERS, whole))).collect();
-    Ok(Answer::ok(&body::ListResponse::new(resources, total, query.start))?.of_type(MEDIA_TYPE))
+    let list = query.list(&reach.tenant, resources, total, next.as_deref());
+    Ok(Answer::ok(&list)?.of_type(MEDIA_TYPE))
 }
 
 /// What leads to the people that a filter is about without reading all of them.

@@ -104,9 +104,7 @@ impl Params {
     }
 
     fn paging_of(mut self, owner: &str) -> Result<(Slice, Paging), Problem> {
-        let mut bound = self.taken.clone();
-        bound.sort();
-        let binding = binding(owner, &self.path, &bound);
+        let paging = Paging::bound_to(owner, &self.path, self.taken.clone());
         let limit = match self.take_text("limit").map(|text| text.parse::<u32>()) {
             None => DEFAULT_LIMIT,
             Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
@@ -115,7 +113,7 @@ impl Params {
                 DEFAULT_LIMIT
             }
         };
-        let after = match self.take_text("cursor").map(|text| decode(&text, binding)) {
+        let after = match self.take_text("cursor").map(|text| paging.behind(&text)) {
             None => None,
             Some(Some(after)) => Some(after),
             Some(None) => {
@@ -124,7 +122,7 @@ impl Params {
             }
         };
         self.finish()?;
-        Ok((Slice { limit, after, ..Slice::default() }, Paging { binding }))
+        Ok((Slice { limit, after, ..Slice::default() }, paging))
     }
 
     /// The fault of a cursor that points to where its query has nothing.
@@ -142,8 +140,24 @@ pub struct Paging {
 impl Paging {
     /// A page of what was listed.
     pub fn page<R, T: Serialize>(self, listed: Listed<R>, write: impl Fn(R) -> T) -> Page<T> {
-        let next_cursor = listed.next.map(|after| encode(self.binding, &after));
+        let next_cursor = listed.next.map(|after| self.cursor(&after));
         Page { items: listed.items.into_iter().map(write).collect(), next_cursor }
+    }
+
+    /// The paging of a query for a protocol that has parameters of its own: whose list it is, and the parameters that say what is listed.
+    pub fn bound_to(owner: &str, path: &str, mut parameters: Vec<(String, String)>) -> Self {
+        parameters.sort();
+        Self { binding: binding(owner, path, &parameters) }
+    }
+
+    /// The cursor of what is behind a sort key.
+    pub fn cursor(self, after: &str) -> String {
+        encode(self.binding, after)
+    }
+
+    /// The sort key that a cursor leads behind; `None` if it is not one of this query.
+    pub fn behind(self, cursor: &str) -> Option<String> {
+        decode(cursor, self.binding)
     }
 }
 
