@@ -1,6 +1,9 @@
 //! What the roles in the template admit, as an evaluator of IAM policies decides it. The platform's parameters are as in production:
 //! roles bound to partitions, and sessions of tenants on.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use iam_rs::{Arn, Context, ContextValue, Decision, IAMPolicy, IAMRequest, PolicyEvaluator};
 use iam_rs::{Principal, PrincipalId, interpolate_variables};
 use serde_json::{Map, Value, json};
@@ -17,6 +20,8 @@ const TENANT_TAG: &str = "aws:PrincipalTag/tenant";
 #[derive(Debug, Clone)]
 pub struct Role {
     statements: Vec<Value>,
+    /// The statements with a tenant's name in them, or nobody's, made when first asked.
+    filled: Arc<Mutex<BTreeMap<Option<String>, PolicyEvaluator>>>,
     /// Whether the function takes on its role for a tenant, once it knows for whom it acts.
     pub for_tenants: bool,
 }
@@ -35,31 +40,36 @@ impl Role {
                 .filter(|statement| takes(statement, "dynamodb:"))
                 .filter_map(|statement| resolved(statement))
                 .collect(),
+            filled: Arc::default(),
         }
     }
 
     /// Whether it admits an action on partitions of the table, in a session for a tenant or in none.
     pub fn admits(&self, action: &str, partitions: &[String], tenant: Option<&str>) -> bool {
         let mut context = Context::new();
+        if let Some(tenant) = tenant {
+            context.insert(TENANT_TAG.to_owned(), ContextValue::String(tenant.to_owned()));
+        }
+        let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let evaluator =
+            filled.entry(tenant.map(str::to_owned)).or_insert_with(|| evaluator(&self.statements, &context));
         if !partitions.is_empty() {
             let keys = ContextValue::StringList(partitions.to_vec());
             context.insert("dynamodb:LeadingKeys".to_owned(), keys);
         }
-        if let Some(tenant) = tenant {
-            context.insert(TENANT_TAG.to_owned(), ContextValue::String(tenant.to_owned()));
-        }
-        // The evaluator fills variables into resources, and not into the values of conditions.
-        let statements: Vec<Value> =
-            self.statements.iter().map(|statement| filled(statement, &context)).collect();
-        let policy: IAMPolicy =
-            serde_json::from_value(json!({"Version": "2012-10-17", "Statement": statements}))
-                .expect("a policy");
         let principal = Principal::Aws(PrincipalId::String("arn:aws:iam::123456789012:role/own".to_owned()));
         let table = Arn::parse(TABLE_ARN).expect("an ARN");
         let request = IAMRequest::new_with_context(principal, action, table, context);
-        let result = PolicyEvaluator::with_policies(vec![policy]).evaluate(&request);
-        result.expect("a decision").decision == Decision::Allow
+        evaluator.evaluate(&request).expect("a decision").decision == Decision::Allow
     }
+}
+
+fn evaluator(statements: &[Value], context: &Context) -> PolicyEvaluator {
+    // The evaluator fills variables into resources, and not into the values of conditions.
+    let statements: Vec<Value> = statements.iter().map(|statement| filled(statement, context)).collect();
+    let policy = json!({"Version": "2012-10-17", "Statement": statements});
+    let policy: IAMPolicy = serde_json::from_value(policy).expect("a policy");
+    PolicyEvaluator::with_policies(vec![policy])
 }
 
 /// A part of the template with what CloudFormation would put for its functions; `None` for what it leaves out.
@@ -101,7 +111,8 @@ mod tests {
     const OTHER: &str = "ten_01h455vb4pex5vsknk084sn02r";
 
     fn role(statements: Value) -> Role {
-        Role { statements: serde_json::from_value(statements).unwrap(), for_tenants: true }
+        let statements = serde_json::from_value(statements).unwrap();
+        Role { statements, filled: Arc::default(), for_tenants: true }
     }
 
     fn open(extra: &Value) -> Value {

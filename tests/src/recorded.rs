@@ -127,7 +127,7 @@ impl Recorder {
 
     /// Runs the work on one request, so that it is known whose work it is.
     pub async fn serving<F: Future>(path: &str, work: F) -> F::Output {
-        PATH.scope(path.to_owned(), work).await
+        PATH.scope(ROLES.serving(path).unwrap_or(path).to_owned(), work).await
     }
 
     fn record(&self, asked: Asked) {
@@ -166,7 +166,6 @@ impl Intercept for Recorder {
     ) -> Result<(), BoxError> {
         // What tests themselves put into the table is not asked by a function.
         let Ok(path) = PATH.try_with(Clone::clone) else { return Ok(()) };
-        let path = ROLES.serving(&path).map_or(path.clone(), str::to_owned);
         let request = context.request();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rookery_domain::hash::Sha256;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -213,8 +214,25 @@ pub fn values(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_object().into_iter().flat_map(Map::values)
 }
 
+/// What reads templates, this file: when it changes, what was kept is read anew.
+const READER: &str = include_str!("template.rs");
+
+/// Reads a template. Every test is a process of its own, and parsing one takes a good part of what a test takes: so what it says is kept
+/// beside the tests, under the hash of its text.
 fn template(path: &Path) -> Result<Value, String> {
-    parse(&contents(path)?).map_err(|fault| format!("{}: {fault}", path.display()))
+    let text = contents(path)?;
+    let here = std::env::current_exe().map_err(|fault| fault.to_string())?;
+    let kept =
+        here.with_file_name(format!("template-{}.json", Sha256::of([&text, READER].concat().as_bytes())));
+    if let Some(known) = fs::read(&kept).ok().and_then(|known| serde_json::from_slice(&known).ok()) {
+        return Ok(known);
+    }
+    let parsed = parse(&text).map_err(|fault| format!("{}: {fault}", path.display()))?;
+    // Others may do the same at this moment, and nobody may see half of it.
+    let own = kept.with_extension(std::process::id().to_string());
+    fs::write(&own, parsed.to_string()).map_err(|fault| format!("{}: {fault}", own.display()))?;
+    fs::rename(&own, &kept).map_err(|fault| format!("{}: {fault}", kept.display()))?;
+    Ok(parsed)
 }
 
 fn contents(path: &Path) -> Result<String, String> {
