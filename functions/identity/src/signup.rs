@@ -97,7 +97,7 @@ async fn sign_up(
         email: value.owner.email,
         owner_name: value.owner.name,
     };
-    let founded = found(&context, request, password_hash, facts.origin, Founder::Owner)?;
+    let founded = found(&context, request, password_hash, &facts.origin, Founder::Owner)?;
     let answer = founded.answer("/v1/whoami".to_owned())?;
     context.commit(&founded.scope, idempotency.as_ref(), founded.transaction, answer).await
 }

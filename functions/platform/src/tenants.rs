@@ -94,7 +94,7 @@ async fn create(
         owner_name: value.owner.name,
     };
     let by = Founder::Other(operator.actor(), Permission::PlatformTenantCreate.into());
-    let founded = found(&context, request, None, operator.origin.clone(), by)?;
+    let founded = found(&context, request, None, &operator.origin, by)?;
     let answer = founded.answer(format!("/v1/platform/tenants/{}", founded.scope.tenant()))?;
     context.commit(&founded.scope, idempotency.as_ref(), founded.transaction, answer).await
 }

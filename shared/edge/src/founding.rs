@@ -60,7 +60,7 @@ pub fn found(
     context: &Context,
     request: Request,
     password_hash: Option<PasswordHash>,
-    origin: Origin,
+    origin: &Origin,
     founder: Founder,
 ) -> Result<Founded, Problem> {
     let ids = Ids {
@@ -83,7 +83,7 @@ pub fn found(
     tenant::found(&mut transaction, &scope, &founding, password_hash, &ownership)?;
     credential::create(&mut transaction, &scope, &key, token.digest())?;
     node::attach(&mut transaction, &scope, key.id, &home(&founding))?;
-    transaction.event(&scope, &event(context, &origin, &founding, founder))?;
+    transaction.event(&scope, &event(context, origin, &founding, founder))?;
 
     let body = SignedUp {
         tenant: founding.tenant.into(),
