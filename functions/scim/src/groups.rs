@@ -63,12 +63,11 @@ async fn list(
         None => Vec::new(),
     };
     let table = context.table()?;
-    let Listed { items, mut next } = match query.slice(&reach.tenant)? {
-        Some(slice) => group::list(table, &reach.tenant, organization, slice).await?,
-        None => {
-            let forest = group::forest(table, &reach.tenant, organization).await?;
-            Listed { items: forest.groups().cloned().collect(), next: None }
-        }
+    let Listed { items, mut next } = if let Some(slice) = query.slice(&reach.tenant)? {
+        group::list(table, &reach.tenant, organization, slice).await?
+    } else {
+        let forest = group::forest(table, &reach.tenant, organization).await?;
+        Listed { items: forest.groups().cloned().collect(), next: None }
     };
     let mut groups = reach.keep(&context, items, Group::home).await?;
     let ids = groups.iter().map(|group| group.id);
@@ -97,8 +96,8 @@ async fn list(
         let whole = team::shown(&context, &reach.tenant, &base, &query, &group, known).await?;
         resources.push(Value::Object(query.project(&GROUPS, whole)));
     }
-    let list = query.list(&reach.tenant, resources, total, next.as_deref());
-    Ok(Answer::ok(&list)?.of_type(MEDIA_TYPE))
+    let part = query.list(&reach.tenant, resources, total, next.as_deref());
+    Ok(Answer::ok(&part)?.of_type(MEDIA_TYPE))
 }
 
 /// Make a group at the top of the caller's organization.

@@ -86,8 +86,8 @@ async fn list(
         }
     };
     let resources = shown.into_iter().map(|whole| Value::Object(query.project(&USERS, whole))).collect();
-    let list = query.list(&reach.tenant, resources, total, next.as_deref());
-    Ok(Answer::ok(&list)?.of_type(MEDIA_TYPE))
+    let part = query.list(&reach.tenant, resources, total, next.as_deref());
+    Ok(Answer::ok(&part)?.of_type(MEDIA_TYPE))
 }
 
 /// What leads to the people that a filter is about without reading all of them.
