@@ -8,6 +8,7 @@ pub mod forms;
 pub mod fuzz;
 pub mod home;
 pub mod house;
+pub mod household;
 pub mod ids;
 pub mod kms;
 pub mod line;

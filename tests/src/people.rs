@@ -2,12 +2,12 @@
 
 use rookery_domain::binding::{Grant, Subject};
 use rookery_domain::consent::Consent;
-use rookery_domain::id::{BindingId, InvitationId, PasskeyId, SessionId, TenantId};
+use rookery_domain::id::{BindingId, InvitationId, PasskeyId, SessionId};
 use rookery_domain::invitation::InvitationToken;
 use rookery_domain::oauth_client::{Scope, ScopeWord};
 use rookery_domain::passkey::{Passkey, Standing};
 use rookery_domain::session::{Method, Proof, RefreshToken, Seen, Session};
-use rookery_store::{TenantScope, Transaction, Variable, access, consent, factor, invitation, session};
+use rookery_store::{Transaction, Variable, access, consent, factor, invitation, session};
 use serde_json::{Value, json};
 
 use crate::world::{Actor, Reply, TABLE, World, database};
@@ -22,11 +22,6 @@ pub struct Person {
 }
 
 impl World {
-    /// The scope of an actor's tenant.
-    pub fn scope_of(&self, actor: &Actor) -> TenantScope {
-        TenantScope::of_message(actor.tenant.parse::<TenantId>().expect("a tenant"))
-    }
-
     /// The id of the tenant's first organization.
     pub async fn home(&self, owner: &Actor) -> String {
         let organizations = self.get(owner, "/v1/organizations").await.expect(200);
@@ -43,7 +38,7 @@ impl World {
 
     /// A link of an invitation, as the worker makes one before it sends the mail.
     pub async fn link(&self, owner: &Actor, id: &str) -> String {
-        let (scope, table) = (self.scope_of(owner), self.context().table().expect("a table"));
+        let (scope, table) = (self.scope(owner), self.context().table().expect("a table"));
         let id: InvitationId = id.parse().expect("an invitation's id");
         let found = invitation::find(table, &scope, id).await.expect("an answer").expect("an invitation");
         let token = InvitationToken::new(id, self.context().random());
@@ -78,7 +73,7 @@ impl World {
 
     /// Gives a role to a person or a group somewhere: the part of a binding that decides.
     pub async fn give(&self, owner: &Actor, subject: &str, role: &str, node: &str) {
-        let (scope, table) = (self.scope_of(owner), self.context().table().expect("a table"));
+        let (scope, table) = (self.scope(owner), self.context().table().expect("a table"));
         let subject: Subject = subject.parse().expect("a subject");
         let mut access = access::find(table, &scope, subject).await.expect("an answer").expect("a subject");
         access.grants.push(Grant {
@@ -103,7 +98,7 @@ impl World {
     /// As [`World::seed_session`], of any person.
     pub async fn seed_session_of(&self, owner: &Actor, user: &str) -> SessionId {
         let user = user.parse().expect("a person");
-        let (scope, now) = (self.scope_of(owner), self.context().now());
+        let (scope, now) = (self.scope(owner), self.context().now());
         let proof = Proof::by(Method::Password, now);
         let of = (scope.tenant(), user);
         let session = Session::begin(self.context().new_id(), of, proof, Seen::default(), now);
@@ -117,7 +112,7 @@ impl World {
     /// That the tenant's founder lets a client do something.
     pub async fn seed_consent(&self, owner: &Actor, client: &str) {
         let user = self.founder(owner).await.parse().expect("a person");
-        let (scope, now) = (self.scope_of(owner), self.context().now());
+        let (scope, now) = (self.scope(owner), self.context().now());
         let let_in = Scope([ScopeWord::Openid].into());
         let consent = Consent::to(client.parse().expect("a client"), now).extended_on_device(&let_in, now);
         let mut transaction = Transaction::new();
@@ -128,7 +123,7 @@ impl World {
     /// A passkey of the tenant's founder, which no device has.
     pub async fn seed_passkey(&self, owner: &Actor) -> PasskeyId {
         let user = self.founder(owner).await.parse().expect("a person");
-        let (scope, table) = (self.scope_of(owner), self.context().table().expect("a table"));
+        let (scope, table) = (self.scope(owner), self.context().table().expect("a table"));
         let id: PasskeyId = self.context().new_id();
         let passkey = Passkey {
             id,

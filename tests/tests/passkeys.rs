@@ -3,59 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::Method;
-use rookery_factors::totp;
 use rookery_tests::authenticator::{Authenticator, BACKED_UP, PRESENT, SYNCED, VERIFIED};
+use rookery_tests::household::{
+    EMAIL, ORIGIN, PASSWORD, code, holder, house, household, offer, register, try_password, try_register,
+};
 use rookery_tests::unreliable::Unreliable;
-use rookery_tests::world::{Actor, Reply, World, sign_up_body};
+use rookery_tests::world::{Actor, Reply, World};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "tulip-94-Gravel-moth";
-const EMAIL: &str = "ada@example.com";
-const ORIGIN: &str = "https://rookery.test";
 const PATH: &str = "/v1/me/passkeys";
 /// Longer than what decides about callers is kept in memory.
 const SETTLED: i64 = 20;
-
-/// A tenant whose owner has a password, and what the owner does with its key.
-async fn house(world: &World, slug: &str) -> Actor {
-    let mut body = sign_up_body(slug);
-    body["owner"]["password"] = json!(PASSWORD);
-    let founded = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-    Actor { token: Some(founded.text("/api_key/secret")), tenant: founded.text("/tenant/id") }
-}
-
-async fn try_password(world: &World, slug: &str, email: &str) -> Reply {
-    let body = json!({"tenant": slug, "email": email, "password": PASSWORD});
-    world.post(&Actor::anonymous(), "/v1/auth/login", body).await
-}
-
-fn holder(owner: &Actor, tokens: &Reply) -> Actor {
-    Actor { token: Some(tokens.text("/access_token")), tenant: owner.tenant.clone() }
-}
-
-/// A tenant, and its owner who has logged in with the password.
-async fn household(world: &World, slug: &str) -> (Actor, Actor) {
-    let owner = house(world, slug).await;
-    let tokens = try_password(world, slug, EMAIL).await.expect(200);
-    let ada = holder(&owner, &tokens);
-    (owner, ada)
-}
-
-async fn offer(world: &World, person: &Actor) -> Value {
-    world.post(person, &format!("{PATH}/options"), json!({"password": PASSWORD})).await.expect(200).body
-}
-
-async fn try_register(world: &World, person: &Actor, passkey: Value) -> Reply {
-    world.post(person, PATH, json!({"name": "Phone", "passkey": passkey})).await
-}
-
-/// A passkey of somebody, on a device of its own.
-async fn register(world: &World, person: &Actor) -> (Authenticator, Reply) {
-    let mut device = Authenticator::at(ORIGIN);
-    let made = device.create(&offer(world, person).await);
-    let reply = try_register(world, person, made).await.expect(201);
-    (device, reply)
-}
 
 async fn options(world: &World, body: Value) -> Value {
     world.post(&Actor::anonymous(), "/v1/auth/passkeys/options", body).await.expect(200).body
@@ -453,26 +411,12 @@ async fn a_tenant_that_asks_for_a_second_factor_takes_a_passkey_for_one() {
     assert_eq!(kept.problem(), "second-factor-required");
     // With an authenticator beside it, either may go.
     let offered = world.post(&ada, "/v1/me/mfa/totp", proof.clone()).await.expect(200);
-    let code = json!({"code": totp::code_at(&base32(&offered.text("/secret")), world.context().now())});
+    let code = json!({"code": code(&world, &offered)});
     world.call_with(&ada, Method::PUT, "/v1/me/mfa/totp", Some(&code), &[]).await.expect(200);
     world.call_with(&ada, Method::DELETE, "/v1/me/mfa/totp", Some(&proof), &[]).await.expect(204);
     let state = world.get(&ada, "/v1/me/mfa/totp").await.expect(200);
     assert_eq!(state.body, json!({"confirmed_at": null, "recovery_codes_left": 10}));
     world.call_with(&ada, Method::DELETE, &path, Some(&proof), &[]).await.expect(409);
-}
-
-/// What an authenticator reads from a secret in base32.
-fn base32(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u64, 0, Vec::new());
-    for digit in text.bytes() {
-        let value = if digit.is_ascii_digit() { digit - b'2' + 26 } else { digit - b'A' };
-        (bits, count) = (bits << 5 | u64::from(value), count + 5);
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).expect("a byte"));
-        }
-    }
-    bytes
 }
 
 #[tokio::test]

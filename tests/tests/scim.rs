@@ -1,6 +1,8 @@
 //! What a tenant's directory does by SCIM: people and groups that it sends, finds again, changes and takes away.
 
 use http::Method;
+use rookery_domain::group::Group;
+use rookery_store::{Transaction, group};
 use rookery_tests::directory::{GROUPS, RIGHTS, USERS, found, key, made, patch, tenant};
 use rookery_tests::world::{Actor, Reply, World};
 use serde_json::json;
@@ -204,6 +206,12 @@ async fn names_lead_to_one_person_in_a_tenant() {
     made(&world, &directory, USERS, again).await;
 }
 
+async fn write(world: &World, owner: &Actor, before: &Group, after: &Group) {
+    let mut transaction = Transaction::new();
+    group::replace(&mut transaction, &world.scope(owner), before, after).expect("an item");
+    world.table().commit(&transaction).await.expect("a write");
+}
+
 #[tokio::test]
 async fn a_group_is_sent_with_its_members() {
     let world = World::new().await;
@@ -242,6 +250,16 @@ async fn a_group_is_sent_with_its_members() {
     }
     let slim = world.get(&directory, &format!("{GROUPS}?excludedAttributes=members")).await.expect(200);
     assert!(slim.body["Resources"][0].get("members").is_none());
+
+    // What no answer could hold is not shown in part.
+    let group = group::find(world.table(), &world.scope(&owner), id.parse().unwrap()).await.unwrap().unwrap();
+    let crowded = Group { members: 10_001, version: group.version + 1, ..group.clone() };
+    write(&world, &owner, &group, &crowded).await;
+    for asked in [&path, GROUPS] {
+        assert_eq!(world.get(&directory, asked).await.expect(400).scim_problem(), "tooMany");
+        world.get(&directory, &format!("{asked}?excludedAttributes=members")).await.expect(200);
+    }
+    write(&world, &owner, &crowded, &Group { version: crowded.version + 1, ..group }).await;
 
     let put = json!({"displayName": "Aviators", "members": [{"value": people[0]}, {"value": people[2]}]});
     let put = world.call_with(&directory, Method::PUT, &path, Some(&put), &[]).await.expect(200);

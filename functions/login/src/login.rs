@@ -11,6 +11,7 @@ use rookery_domain::text::{Email, Slug};
 use rookery_edge::password::Presented;
 use rookery_edge::session::Tokens;
 use rookery_edge::{Answer, Body, Context, Document, Issuer, Problem, RequestFacts, password as hashing};
+use rookery_store::factor::Factors;
 use rookery_store::{TenantScope, Transaction, factor, known_device, pending_login, tenant, user};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,9 +46,10 @@ pub struct LoggedIn {
     /// The session's tokens.
     #[serde(flatten)]
     tokens: Tokens,
-    /// What to send with the next login from this device, for 180 days. It proves nothing by itself.
+    /// What to send with the next login from this device, for 180 days. It proves nothing by itself. Absent where somebody was logged in.
     #[schema(example = "rd_…")]
-    device_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_token: Option<String>,
     /// Recovery codes, where an authenticator was set up by logging in. Shown here and never again.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     recovery_codes: Option<RecoveryCodes>,
@@ -67,6 +69,14 @@ pub struct SecondFactorAsked {
     /// What `navigator.credentials.get` takes, where the person has passkeys. `POST /v1/auth/passkeys/options` answers it anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkey: Option<RequestOptions>,
+}
+
+impl SecondFactorAsked {
+    /// What is asked of somebody who gets a token.
+    pub(crate) fn new(token: &PendingToken, factors: &Factors, passkey: Option<RequestOptions>) -> Self {
+        let (mfa_token, expires_in) = (token.reveal(), WAITS_FOR.as_secs());
+        Self { mfa_token, expires_in, enrolled: factors.has_second(), passkey }
+    }
 }
 
 /// Log in with a password.
@@ -110,8 +120,7 @@ async fn log_in(
         let token = PendingToken::new(context.random(), context.random());
         pending_login::put(&mut transaction, &scope, &token, user, &proof)?;
         let passkey = passkey::second_factor(&context, &mut transaction, &issuer, &token, &factors)?;
-        let (mfa_token, expires_in) = (token.reveal(), WAITS_FOR.as_secs());
-        let body = SecondFactorAsked { mfa_token, expires_in, enrolled: factors.has_second(), passkey };
+        let body = SecondFactorAsked::new(&token, &factors, passkey);
         let answer = Answer::accepted(&body)?.with_secret();
         return context.commit(&scope, idempotency.as_ref(), transaction, answer).await;
     }
@@ -134,5 +143,12 @@ pub(crate) async fn begin(
     let device = DeviceToken::new(user, context.random());
     known_device::remember(transaction, scope, &device, &found.user.email, context.now())?;
     let tokens = context.log_in(transaction, scope, from, user, proof).await?;
-    Ok(LoggedIn { tokens, device_token: device.reveal(), recovery_codes })
+    Ok(LoggedIn { tokens, device_token: Some(device.reveal()), recovery_codes })
+}
+
+impl LoggedIn {
+    /// The next access token of a session that runs. What else its client has stays good.
+    pub(crate) const fn still(tokens: Tokens) -> Self {
+        Self { tokens, device_token: None, recovery_codes: None }
+    }
 }

@@ -1,27 +1,28 @@
-//! `POST /v1/auth/mfa` and `/v1/auth/mfa/enrol`: the second half of a login.
+//! `POST /v1/auth/mfa` and `/v1/auth/mfa/enrol`: the second half of a login. `POST /v1/me/mfa`: that half alone, for a session that runs.
 
 use axum::extract::State;
 use deserr::Deserr;
+use http::Uri;
 use rookery_domain::event::{Action, DenialReason, Resource};
 use rookery_domain::fault::Faults;
 use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::Method;
-use rookery_edge::{Answer, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
+use rookery_edge::{Answer, Caller, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
 use rookery_store::factor::Factors;
 use rookery_store::pending_login::{self, Pending};
-use rookery_store::{Transaction, factor};
+use rookery_store::{Transaction, factor, session};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::login::LoggedIn;
+use crate::login::{LoggedIn, SecondFactorAsked};
 use crate::passkey::{self, Assertion};
 use crate::second::{self, Offer, Shown};
 use crate::{login, person};
 
-/// The route that ends a login.
+/// The routes that take a second factor, and that ask for one again.
 pub fn ending() -> OpenApiRouter<Context> {
-    OpenApiRouter::new().routes(routes!(show))
+    OpenApiRouter::new().routes(routes!(show)).routes(routes!(ask_again))
 }
 
 /// The route that offers an authenticator.
@@ -61,6 +62,40 @@ pub(crate) async fn pending(context: &Context, text: &str) -> Result<(PendingTok
     let known = known.ok_or(Problem::Unauthenticated)?;
     context.bind(&known.scope);
     Ok((token, known))
+}
+
+/// Ask to show one's second factor once more, without logging in again: for what may only be done shortly after one was used.
+///
+/// What comes next is `POST /v1/auth/mfa`. It answers an access token of the same session; the session's refresh token stays good.
+#[utoipa::path(
+    post,
+    path = "/v1/me/mfa",
+    operation_id = "ask_for_second_factor",
+    tag = "login",
+    responses(
+        (status = 202, description = "A second factor is asked for.", body = SecondFactorAsked),
+        (status = 409, description = "There is no second factor.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+async fn ask_again(
+    State(context): State<Context>,
+    caller: Caller,
+    issuer: Issuer,
+    uri: Uri,
+) -> Result<Answer, Problem> {
+    let (user, session) = person::logged_in(&context, &caller, &uri).await?;
+    let (scope, table) = (&caller.tenant, context.table()?);
+    let factors = factor::find(table, scope, user).await?;
+    if !factors.has_second() {
+        return Err(Problem::conflict("not-enrolled", "the person has no second factor"));
+    }
+    let session = session::find(table, scope, user, session).await?.ok_or(Problem::Unauthenticated)?;
+    let token = PendingToken::new(context.random(), context.random());
+    let mut transaction = Transaction::new();
+    pending_login::put_again(&mut transaction, scope, &token, &session, context.now())?;
+    let passkey = passkey::second_factor(&context, &mut transaction, &issuer, &token, &factors)?;
+    table.commit(&transaction).await?;
+    Ok(Answer::accepted(&SecondFactorAsked::new(&token, &factors, passkey))?.with_secret())
 }
 
 /// Show a second factor, and so end logging in. A code is good once; so is a recovery code, and what a passkey signs.
@@ -105,7 +140,7 @@ async fn show(
         }
     };
     deciding(|| async {
-        let Pending { scope, user, proof } = pending.clone();
+        let Pending { scope, user, proof, session } = pending.clone();
         let before = factor::find(context.table()?, &scope, user).await?;
         let mut transaction = Transaction::new();
         let (after, method, codes) = match looked_at(&context, &pending, &before, &shown).await? {
@@ -127,9 +162,14 @@ async fn show(
             let event = person::event(&context, &scope, user, action, &facts.origin, Vec::new());
             transaction.event(&scope, &event)?;
         }
-        let proof = proof.and(method, context.now());
-        let from = (&facts.origin, &issuer);
-        let body = login::begin(&context, &mut transaction, &scope, from, (user, proof), codes).await?;
+        let body = if let Some(session) = session {
+            let of = (user, session);
+            let session = context.step_up(&mut transaction, &scope, &facts.origin, of, method).await?;
+            LoggedIn::still(context.tokens(&issuer, &session, None).await?)
+        } else {
+            let (proof, from) = (proof.and(method, context.now()), (&facts.origin, &issuer));
+            login::begin(&context, &mut transaction, &scope, from, (user, proof), codes).await?
+        };
         context.commit(&scope, None, transaction, Answer::ok(&body)?.with_secret()).await
     })
     .await

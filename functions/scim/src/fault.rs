@@ -44,6 +44,11 @@ pub(crate) fn value(detail: impl Into<String>) -> Problem {
     named("invalidValue", detail)
 }
 
+/// More than an answer can hold.
+pub(crate) fn too_many(detail: impl Into<String>) -> Problem {
+    named("tooMany", detail)
+}
+
 /// A cursor that leads nowhere in this query (RFC 9865, section 2.1).
 pub(crate) fn cursor(detail: impl Into<String>) -> Problem {
     named("invalidCursor", detail)

@@ -19,7 +19,7 @@ use crate::{MEDIA_TYPE, body, fault, input};
 
 /// Most people who come into a group and go by one request: each has an event of its own.
 const MOST_MOVES: usize = 500;
-/// Most members that one answer shows, of all its groups together.
+/// Most members that one answer shows, of all its groups together: what fits into an answer of a function.
 pub(crate) const MOST_MEMBERS: usize = 10_000;
 
 /// Everybody who is a member of a group itself, the first to come first.
@@ -49,10 +49,14 @@ pub(crate) async fn shown(
     group: &Group,
     known: Option<ExternalId>,
 ) -> Result<Map<String, Value>, Problem> {
-    let members = if group.members > 0 && query.shows(&GROUPS, "members") {
-        members(context, scope, group.id).await?
-    } else {
+    let members = if group.members == 0 || !query.shows(&GROUPS, "members") {
         Vec::new()
+    } else if group.members > MOST_MEMBERS as u64 {
+        let detail =
+            format!("{} has {} members; ask with excludedAttributes=members", group.id, group.members);
+        return Err(fault::too_many(detail));
+    } else {
+        members(context, scope, group.id).await?
     };
     body::attributes(&body::Group::new(base, group, known, &members))
 }

@@ -266,6 +266,26 @@ impl Context {
         }
     }
 
+    /// Adds to a transaction that the person of a session that runs used a second factor again, and answers the session after it.
+    pub async fn step_up(
+        &self,
+        transaction: &mut Transaction,
+        scope: &TenantScope,
+        origin: &Origin,
+        (user, id): (UserId, SessionId),
+        method: Method,
+    ) -> Result<Session, Problem> {
+        let now = self.now();
+        let found = session::find(self.table()?, scope, user, id).await?;
+        let before = found.filter(|found| found.is_alive(now)).ok_or(Problem::Unauthenticated)?;
+        let after = before.stepped_up(method, now);
+        session::replace(transaction, scope, &before, &after)?;
+        let changed = changes(&described(&before), &described(&after));
+        let used = event(self, origin, &after, Action::MFA_USE, after.version);
+        transaction.event(scope, &Event { changes: changed, ..used })?;
+        Ok(after)
+    }
+
     /// Adds the end of a session, by its own person, to a transaction.
     pub fn end_session(
         &self,

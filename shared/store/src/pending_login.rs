@@ -1,13 +1,12 @@
-//! Logins that lack a second factor still, at `directory#pending-login#…`.
+//! Logins, and sessions that run, for which a second factor is still to be shown, at `directory#pending-login#…`.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
-use rookery_domain::id::{TenantId, UserId};
+use rookery_domain::id::{SessionId, TenantId, UserId};
 use rookery_domain::pending_login::{PendingToken, WAITS_FOR};
-use rookery_domain::session::Method;
-use rookery_domain::session::Proof;
+use rookery_domain::session::{Method, Proof, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction};
@@ -19,6 +18,8 @@ struct PendingRecord {
     digest: Sha256,
     methods: Vec<Method>,
     proved_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
     ttl: i64,
 }
 
@@ -35,6 +36,8 @@ pub struct Pending {
     pub user: UserId,
     /// What was proved.
     pub proof: Proof,
+    /// The session that runs already, where the second factor is shown once more.
+    pub session: Option<SessionId>,
 }
 
 fn key(token: &PendingToken) -> Key {
@@ -55,7 +58,28 @@ pub fn put(
         digest: token.digest(),
         methods: proof.methods.clone(),
         proved_at: proof.at,
+        session: None,
         ttl: (proof.at + WAITS_FOR).as_second(),
+    };
+    transaction.create(&key(token), &record, Refusal::Taken("id"))
+}
+
+/// Adds to a transaction that a session that runs waits for a second factor.
+pub fn put_again(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    token: &PendingToken,
+    session: &Session,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let record = PendingRecord {
+        tenant: scope.tenant(),
+        user: session.user,
+        digest: token.digest(),
+        methods: session.proof.methods.clone(),
+        proved_at: session.proof.at,
+        session: Some(session.id),
+        ttl: (now + WAITS_FOR).as_second(),
     };
     transaction.create(&key(token), &record, Refusal::Taken("id"))
 }
@@ -74,6 +98,7 @@ pub async fn find(
         scope: TenantScope::of_pending(known.tenant),
         user: known.user,
         proof: Proof { methods: known.methods, at: known.proved_at, second_factor_at: None },
+        session: known.session,
     }))
 }
 
