@@ -1,6 +1,5 @@
 //! What the tests of this crate share.
 
-pub mod authenticator;
 pub mod counterpart;
 pub mod described;
 pub mod directory;
@@ -27,3 +26,5 @@ pub mod unreliable;
 pub mod upstream;
 pub mod workspaces;
 pub mod world;
+
+pub use rookery_authenticator as authenticator;

@@ -130,7 +130,8 @@ async fn without_a_good_key_nobody_is_known() {
         let actor = Actor { token: token.map(str::to_owned), tenant: String::new() };
         let reply = world.get(&actor, "/v1/whoami").await.expect(401);
         assert_eq!(reply.problem(), "unauthenticated");
-        assert_eq!(reply.headers["www-authenticate"], "Bearer");
+        let said = if token.is_some() { r#"Bearer error="invalid_token""# } else { "Bearer" };
+        assert_eq!(reply.headers["www-authenticate"], said);
     }
 }
 

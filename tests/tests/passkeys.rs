@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::Method;
 use rookery_tests::authenticator::{Authenticator, BACKED_UP, PRESENT, SYNCED, VERIFIED};
 use rookery_tests::household::{
-    EMAIL, ORIGIN, PASSWORD, code, holder, house, household, offer, register, try_password, try_register,
+    EMAIL, ORIGIN, PASSWORD, code, holder, household, offer, register, try_password, try_register,
 };
 use rookery_tests::unreliable::Unreliable;
 use rookery_tests::world::{Actor, Reply, World};

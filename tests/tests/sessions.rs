@@ -402,7 +402,7 @@ async fn a_closed_tenant_lets_nobody_in() {
     let world = World::with_kms().await;
     let owner = house(&world, "acme").await;
     let tokens = owner_logs_in(&world, "acme").await;
-    let scope = world.scope_of(&owner);
+    let scope = world.scope(&owner);
     let mut transaction = rookery_store::Transaction::new();
     let account = rookery_store::account::find(world.table(), scope.tenant()).await.unwrap().unwrap();
     let now = world.context().now();

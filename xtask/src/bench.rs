@@ -13,7 +13,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     json: bool,
     /// Only these handlers, separated by commas: `device-update,whoami`. `decision` is what deciding about rights costs
-    /// by itself, `token` what checking an access token does, `authorize` what a warm request costs more for being authorized.
+    /// by itself, `token` what checking an access token does, `password` what Argon2id does, `authorize` what a warm request costs more for being authorized.
     #[arg(long, value_name = "HANDLER")]
     only: Option<String>,
     /// Write the figures into docs/operations/performance.md.
@@ -32,9 +32,10 @@ pub(crate) struct BenchArgs {
 
 /// The measurements that are of no function: their name, the package that has them, and the profile that they are built in. What
 /// takes the whole platform along is not linked as the functions are, which would take minutes.
-const APART: [(&str, &str, &str); 3] = [
+const APART: [(&str, &str, &str); 4] = [
     ("decision", "rookery-access", "bench"),
     ("token", "rookery-edge", "bench"),
+    ("password", "rookery-factors", "bench"),
     ("authorize", "rookery-tests", "driver"),
 ];
 

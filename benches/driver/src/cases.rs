@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::http_call::HttpCall;
-use crate::world::{World, login, package_body, signup, text};
+use crate::world::{World, ask_for_passkey, login, package_body, signup, text};
 
 pub(crate) type Request = Box<dyn Fn(u64, &Value) -> Result<HttpCall, Failure>>;
 
@@ -174,9 +174,17 @@ fn logins(world: &World) -> Vec<Case> {
     let refresh = move |_: u64, tokens: &Value| {
         Ok(refresh.clone().json(json!({"refresh_token": text(tokens, "/refresh_token")?})))
     };
-    let token = world.token.clone();
+    let (token, device) = (world.token.clone(), world.device.clone());
+    // What logging in costs without Argon2id.
+    let by_passkey = move |_: u64, options: &Value| {
+        let passkey = device.borrow_mut().get(options);
+        Ok(HttpCall::new("POST", "/v1/auth/passkeys", &[]).json(json!({"passkey": passkey})))
+    };
     vec![
         Case::same(log_in.clone()).requests(FEW),
+        Case::http("POST /v1/auth/passkeys", 200, Box::new(by_passkey))
+            .requests(FEW)
+            .after(Box::new(|n, _| Ok(ask_for_passkey(n)))),
         Case::http("POST /v1/auth/refresh", 200, Box::new(refresh))
             .requests(FEW)
             .after(Box::new(move |_, _| Ok(log_in.clone()))),

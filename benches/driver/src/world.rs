@@ -1,8 +1,11 @@
 //! What the measured routes work on: a tenant with an app, packages and releases, made by the functions themselves.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use rookery_authenticator::Authenticator;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -110,11 +113,15 @@ pub(crate) struct World {
     pub(crate) release: String,
     pub(crate) secret: String,
     pub(crate) file_sha256: String,
+    /// A passkey of another tenant's owner.
+    pub(crate) device: Rc<RefCell<Authenticator>>,
 }
 
 impl World {
     /// Does the main job once: signs up, makes an app, uploads two versions of the example, releases them.
     pub(crate) async fn make(helpers: &mut Helpers, example: &Path) -> Result<Self, Failure> {
+        helpers.call(&signup(PASSKEY_OWNER)).await?;
+        let device = passkey(helpers, &format!("bench-{PASSKEY_OWNER}")).await?;
         let signup = helpers.call(&signup(0)).await?;
         let token = text(&signup, "/api_key/secret")?;
         let slug = "bench-0".to_owned();
@@ -174,10 +181,13 @@ impl World {
             release,
             secret,
             file_sha256,
+            device: Rc::new(RefCell::new(device)),
         })
     }
 }
 
+/// Who logs in with a passkey: the number of its signup, far above those of others.
+const PASSKEY_OWNER: u64 = 0xff_ff_ff;
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A signup that no other has the slug or the address of.
@@ -188,6 +198,27 @@ pub(crate) fn signup(sequence: u64) -> HttpCall {
     });
     let [.., b, c, d] = sequence.to_be_bytes();
     HttpCall::new("POST", "/v1/signup", &[]).source_ip(format!("10.{b}.{c}.{d}")).json(body)
+}
+
+/// Where the functions are told that they are.
+const ORIGIN: &str = "https://bench.execute-api.eu-central-1.amazonaws.com";
+
+/// Asks what a browser needs to log in with a passkey, each time from elsewhere: an address does not ask without end.
+pub(crate) fn ask_for_passkey(sequence: u64) -> HttpCall {
+    let [.., c, d] = sequence.to_be_bytes();
+    let route = "/v1/auth/passkeys/options";
+    HttpCall::new("POST", route, &[]).source_ip(format!("10.0.{c}.{d}")).json(json!({}))
+}
+
+/// Makes a passkey for the owner of a tenant, who from then on shows it besides the password.
+async fn passkey(helpers: &mut Helpers, slug: &str) -> Result<Authenticator, Failure> {
+    let session = text(&helpers.call(&login(slug)).await?, "/access_token")?;
+    let mut device = Authenticator::at(ORIGIN);
+    let options = HttpCall::new("POST", "/v1/me/passkeys/options", &[]).token(&session);
+    let made = device.create(&helpers.call(&options.json(json!({"password": PASSWORD}))).await?);
+    let passkey = HttpCall::new("POST", "/v1/me/passkeys", &[]).token(&session);
+    helpers.call(&passkey.json(json!({"name": "Phone", "passkey": made}))).await?;
+    Ok(device)
 }
 
 /// The owner of a tenant logs in.

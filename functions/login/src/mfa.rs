@@ -225,7 +225,10 @@ async fn looked_at(
     )
 )]
 async fn enrol(State(context): State<Context>, Json(value): Json<Enrolment>) -> Result<Answer, Problem> {
-    let (_, Pending { scope, user, .. }) = pending(&context, &value.mfa_token).await?;
+    let (_, Pending { scope, user, session, .. }) = pending(&context, &value.mfa_token).await?;
+    if session.is_some() {
+        return Err(Problem::Unauthenticated);
+    }
     deciding(|| async {
         let found = person::active(&context, &scope, user).await?.ok_or(Problem::Unauthenticated)?;
         let before = factor::find(context.table()?, &scope, user).await?;

@@ -263,7 +263,9 @@ impl Step<'_> {
     async fn pending(&self, visit: &Visit) -> Result<Option<(PendingToken, Pending)>, Stop> {
         let Ok(token) = self.field("pending").parse::<PendingToken>() else { return Ok(None) };
         let known = pending_login::find(self.context.table()?, &token, self.context.now()).await?;
-        Ok(known.filter(|known| known.scope == visit.scope).map(|known| (token, known)))
+        Ok(known
+            .filter(|known| known.scope == visit.scope && known.session.is_none())
+            .map(|known| (token, known)))
     }
 
     async fn record_wrong(

@@ -104,6 +104,7 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
     let known = Known::default();
     parts.extensions.insert(known.clone());
     let method = parts.method.clone();
+    let presented = parts.headers.contains_key(header::AUTHORIZATION);
     let path = parts.uri.path().to_owned();
     let route = parts
         .extensions
@@ -127,7 +128,7 @@ pub async fn finish(State(context): State<Context>, request: Request, next: Next
                 .map(|impersonator| impersonator.to_string()),
             "request completed"
         );
-        dressed(response, &facts.request_id)
+        dressed(response, presented, &facts.request_id)
     })
 }
 
@@ -185,8 +186,13 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn dressed(mut response: Response, request_id: &str) -> Response {
+fn dressed(mut response: Response, presented: bool, request_id: &str) -> Response {
     let headers = response.headers_mut();
+    // Who showed nothing is only told what to show (RFC 6750, section 3.1).
+    if presented && headers.get(header::WWW_AUTHENTICATE).is_some_and(|scheme| scheme == "Bearer") {
+        let refused = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+        headers.insert(header::WWW_AUTHENTICATE, refused);
+    }
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
