@@ -450,7 +450,7 @@ async fn a_tenant_has_no_more_people_than_its_quota() {
     let world = World::new().await;
     let owner = world.sign_up().await;
     let mut transaction = Transaction::new();
-    quota::set_limit(&mut transaction, &world.scope_of(&owner), Holder::Tenant, Quota::Members, 2);
+    quota::set_limit(&mut transaction, &world.scope(&owner), Holder::Tenant, Quota::Members, 2);
     world.context().table().unwrap().commit(&transaction).await.unwrap();
 
     let second = world.person(&owner, "second@example.com").await;
