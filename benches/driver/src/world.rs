@@ -64,6 +64,34 @@ impl Helpers {
     }
 }
 
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=bench/20261121/eu-central-1/dynamodb/aws4_request, \
+    SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Helpers {
+    /// Lets a tenant have more than its plan does: as many of something as the rounds of a case make.
+    async fn make_room(&self, tenant: &str, quota: &str) -> Result<(), Failure> {
+        let endpoint = self.environment.iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL");
+        let (_, endpoint) = endpoint.ok_or("the functions have no endpoint")?;
+        let update = json!({
+            "TableName": TABLE,
+            "Key": {"pk": {"S": format!("{tenant}#quota")}, "sk": {"S": format!("tenant#{quota}")}},
+            "UpdateExpression": "SET most = :most, room = :most - used",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":most": {"N": "1000000"}},
+        });
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let request = client.post(endpoint).header("x-amz-target", "DynamoDB_20120810.UpdateItem");
+        // The database looks for a signature, and not at it.
+        let request = request.header("authorization", SIGNATURE).header("x-amz-date", "20261121T090000Z");
+        let request = request.header("content-type", "application/x-amz-json-1.0").body(update.to_string());
+        let answer = request.send().await?;
+        if !answer.status().is_success() {
+            return Err(format!("the quota {quota} was not raised: {}", answer.text().await?).into());
+        }
+        Ok(())
+    }
+}
+
 fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
     let queue = |name: &str| format!("{}/000000000000/{name}", cloud.url());
     vec![
@@ -86,7 +114,7 @@ fn environment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("SIGNUP_MODE", "open".to_owned()),
         ("SIGNUPS_PER_HOUR", "1000000".to_owned()),
         ("PUBLIC_BASE_URL", String::new()),
-        ("PUBLIC_URL", "https://bench.example.com".to_owned()),
+        ("PUBLIC_URL", ORIGIN.to_owned()),
         ("SERVING_CACHE_SECONDS", "5".to_owned()),
         ("AUTH_CACHE_SECONDS", "15".to_owned()),
     ]
@@ -160,11 +188,14 @@ impl World {
                 ("project", text(&signup, "/project/id")?),
                 ("release", release.clone()),
                 ("secret", secret.clone()),
-                ("user", text(&signup, "/owner/id")?),
+                ("user", text(&signup, "/user/id")?),
                 ("workspace", text(&signup, "/workspace/id")?),
             ]
             .map(|(name, id)| (name.to_owned(), id)),
         );
+        for quota in ["apps", "keys"] {
+            helpers.make_room(&text(&signup, "/tenant/id")?, quota).await?;
+        }
         let client = one_of_each(helpers, &token, &session, &text(&signup, "/tenant/id")?, &mut ids).await?;
         Ok(Self {
             token,
@@ -201,7 +232,7 @@ pub(crate) fn signup(sequence: u64) -> HttpCall {
 }
 
 /// Where the functions are told that they are.
-const ORIGIN: &str = "https://bench.execute-api.eu-central-1.amazonaws.com";
+const ORIGIN: &str = "https://bench.example.com";
 
 /// Asks what a browser needs to log in with a passkey, each time from elsewhere: an address does not ask without end.
 pub(crate) fn ask_for_passkey(sequence: u64) -> HttpCall {
