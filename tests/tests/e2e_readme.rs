@@ -67,7 +67,7 @@ fn the_walk_of_the_readme_works_and_what_is_tampered_with_is_found_out() {
     let root = checkout(&slug);
     let base_url = format!("base_url={}", stack.base_url());
     let walk = replaced(block("walk"), "\"slug\": \"acme\"", &format!("\"slug\": \"{slug}\""));
-    let walk = replaced(&walk, "base_url=http://127.0.0.1:8480", &base_url);
+    let walk = replaced(&walk, "base_url=http://localhost:8480", &base_url);
 
     let output = bash(&root, &format!("set -euo pipefail\n{walk}"), &[]);
     assert!(output.status.success(), "the walk: {}", said(&output));

@@ -3,7 +3,7 @@
 //! The local cloud serves the API under a path that holds a made-up API id. Here it is at the root of an address that
 //! stays the same when the cloud starts anew.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, RwLock};
 
 use axum::Router;
@@ -65,8 +65,9 @@ impl Proxy {
         Ok(Self { port, upstream, task })
     }
 
+    /// The address by name: browsers use passkeys with no site that has a number for its name.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://localhost:{}", self.port)
     }
 
     /// From now on requests go to this API.
@@ -97,6 +98,11 @@ async fn bind(port: Option<u16>) -> Result<TcpListener> {
         });
     }
     for port in FIRST_PORT..FIRST_PORT + PORTS_TO_TRY {
+        // Where another program has the port of the other loopback address, `localhost` leads to that one first.
+        let other = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await;
+        if other.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse) {
+            continue;
+        }
         if let Ok(listener) = TcpListener::bind(at(port)).await {
             return Ok(listener);
         }
