@@ -158,32 +158,52 @@ pub(crate) fn log_in(
     answer(browser, &whole(browser.language, &title, &content), wrong, about.to)
 }
 
-/// The page to show a second factor on. `pending` is the login that waits for it; `passkey` is what a browser takes for using a passkey,
-/// as JSON, where the person has one.
+/// What somebody can show as a second factor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// The login that waits for it.
+    pub(crate) pending: &'a str,
+    /// Whether the person has an authenticator. Otherwise the only codes are those for recovery.
+    pub(crate) authenticator: bool,
+    /// What a browser takes for using a passkey, as JSON, where the person has one.
+    pub(crate) passkey: Option<&'a str>,
+}
+
+/// The page to show a second factor on.
 pub(crate) fn code(
     browser: &Browser,
     about: About<'_>,
-    (pending, passkey): (&str, Option<&str>),
+    shown: Shown<'_>,
     wrong: Option<Wrong>,
 ) -> Result<Response, Problem> {
     let words = browser.language.words();
     let described = if wrong.is_some() { "fault help" } else { "help" };
+    let (label, help) = if shown.authenticator {
+        (words.code, words.code_help)
+    } else {
+        (words.recovery_code, words.recovery_code_help)
+    };
     let content = html! {
         (alert(wrong, browser.language))
+        @if shown.passkey.is_some() { p .fault #passkey-fault role="alert" hidden { (words.passkey_failed) } }
         p { (words.goes_on_to) " " strong { (about.client) } }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
-            input type="hidden" name="pending" value=(pending);
-            label for="code" { (words.code) }
-            input #code type="text" name="code" autocomplete="one-time-code" autocapitalize="off" spellcheck="false"
-                required autofocus aria-describedby=(described);
-            p #help .help { (words.code_help) }
-            label .check for="recovery" {
-                input #recovery type="checkbox" name="recovery" value="yes"; (words.recovery)
+            input type="hidden" name="pending" value=(shown.pending);
+            label for="code" { (label) }
+            input #code type="text" name="code" autocomplete=(if shown.authenticator { "one-time-code" } else { "off" })
+                autocapitalize="off" spellcheck="false" required autofocus aria-describedby=(described);
+            p #help .help { (help) }
+            @if shown.authenticator {
+                label .check for="recovery" {
+                    input #recovery type="checkbox" name="recovery" value="yes"; (words.recovery)
+                }
+            } @else {
+                input type="hidden" name="recovery" value="yes";
             }
             div .actions {
                 button type="submit" name="step" value="code" { (words.go_on) }
-                @if let Some(options) = passkey {
+                @if let Some(options) = shown.passkey {
                     button type="submit" name="step" value="passkey" formnovalidate hidden data-passkey=(options) {
                         (words.passkey)
                     }
@@ -191,13 +211,10 @@ pub(crate) fn code(
                 button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
             }
         }
-    };
-    let content = html! {
-        (content)
-        @if passkey.is_some() { script { (PreEscaped(SCRIPT)) } }
+        @if shown.passkey.is_some() { script { (PreEscaped(SCRIPT)) } }
     };
     let page = whole(browser.language, words.code_title, &content);
-    answer_with(browser, &page, wrong, about.to, passkey.is_some())
+    answer_with(browser, &page, wrong, about.to, shown.passkey.is_some())
 }
 
 /// The page to set up an authenticator on. `pending` is the login that waits for its first code.
@@ -208,17 +225,18 @@ pub(crate) fn enrol(
     wrong: Option<Wrong>,
 ) -> Result<Response, Problem> {
     let words = browser.language.words();
+    let described = if wrong.is_some() { "fault help" } else { "help" };
     let content = html! {
         (alert(wrong, browser.language))
         p { (words.enrol_help) }
-        div .qr { (PreEscaped(&offer.qr_svg)) }
+        div .qr role="img" aria-label=(words.enrol_qr) { (PreEscaped(&offer.qr_svg)) }
         p .help { (words.enrol_key) " " code { (offer.secret) } }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
             input type="hidden" name="pending" value=(pending);
             label for="code" { (words.code) }
             input #code type="text" name="code" inputmode="numeric" autocomplete="one-time-code" spellcheck="false"
-                required autofocus aria-describedby="help";
+                required autofocus aria-describedby=(described);
             p #help .help { (words.code_help) }
             div .actions {
                 button type="submit" name="step" value="enrol" { (words.go_on) }
@@ -238,10 +256,11 @@ pub(crate) fn recovery_codes(
     let words = browser.language.words();
     let content = html! {
         p { (words.recovery_help) }
-        ul { @for one in codes { li { code { (one) } } } }
+        ul .codes role="list" { @for one in codes { li { code { (one) } } } }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
-            div .actions { button type="submit" name="step" value="go-on" autofocus { (words.go_on) } }
+            // Not in focus either: who presses Enter once too often would never see the codes.
+            div .actions { button type="submit" name="step" value="go-on" { (words.go_on) } }
         }
     };
     answer(browser, &whole(browser.language, words.recovery_title, &content), None, about.to)
@@ -313,12 +332,14 @@ pub(crate) fn stayed(browser: &Browser) -> Result<Response, Problem> {
 /// The page to type in on what a device shows. `code` is what stands in the field already.
 pub(crate) fn device(browser: &Browser, code: &str, wrong: Option<Wrong>) -> Result<Response, Problem> {
     let words = browser.language.words();
+    let described = if wrong.is_some() { "fault help" } else { "help" };
+    let is_to_be_typed = code.is_empty() || wrong.is_some();
     let content = html! {
         (alert(wrong, browser.language))
         form method="post" action="/oauth/device" {
             label for="code" { (words.code) }
             input #code type="text" name="user_code" value=(code) autocomplete="off" autocapitalize="characters"
-                spellcheck="false" maxlength="20" required autofocus[code.is_empty()] aria-describedby="help";
+                spellcheck="false" maxlength="20" required autofocus[is_to_be_typed] aria-describedby=(described);
             p #help .help { (words.device_code_help) }
             div .actions { button type="submit" { (words.go_on) } }
         }

@@ -1,9 +1,11 @@
 "use strict";
 const button = document.querySelector("button[data-passkey]");
+const fault = document.getElementById("passkey-fault");
 if (window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSON) {
   button.hidden = false;
   button.addEventListener("click", async (event) => {
     event.preventDefault();
+    fault.hidden = true;
     try {
       const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(button.dataset.passkey));
       const credential = await navigator.credentials.get({ publicKey });
@@ -13,7 +15,8 @@ if (window.PublicKeyCredential && PublicKeyCredential.parseRequestOptionsFromJSO
       field.value = JSON.stringify(credential.toJSON());
       button.form.append(field);
       button.form.requestSubmit(button);
-    } catch (fault) {
+    } catch {
+      fault.hidden = false;
       button.focus();
     }
   });

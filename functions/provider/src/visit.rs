@@ -374,9 +374,10 @@ impl Visit {
         if options.is_some() {
             context.carry_out(&self.scope, &transaction).await?;
         }
-        let shown = (pending.reveal(), options);
-        let about = self.about(&ticket, tenant.name.as_str());
-        page::code(browser, about, (&shown.0, shown.1.as_deref()), wrong)
+        let pending = pending.reveal();
+        let authenticator = factors.authenticator.is_some();
+        let shown = page::Shown { pending: &pending, authenticator, passkey: options.as_deref() };
+        page::code(browser, self.about(&ticket, tenant.name.as_str()), shown, wrong)
     }
 
     /// The page to set up an authenticator on, for whoever has to and has none. `pending` is the login that waits for it.
