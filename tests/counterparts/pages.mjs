@@ -1,87 +1,14 @@
-// Looks at the platform's pages in Chromium, as people have them: without scripts, by the keyboard, on small screens, in two languages.
-//
-// It is given `issuer`, the `browser`, `clients`, `people`, and `screens`, a folder for pictures of the pages, or null.
+// Looks at the pages to log in and to let a client in on, as people have them: without scripts, by the keyboard, on small screens, in two
+// languages.
 
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import { join } from 'node:path'
 
-import { given, load, step } from './common.mjs'
+import {
+  SCREENS, authorize, came, click, ends, focused, hasNoFault, looksWell, picture, press, somebody, through, told,
+} from './chromium.mjs'
+import { step } from './common.mjs'
 
-const { chromium } = load('playwright-core')
-const axe = load('axe-core').source
-const { issuer, browser: executablePath, client, people, screens } = await given()
-
-// Where the client has people sent back to.
-const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<title>back</title>'))
-server.listen(Number(new URL(client.redirect_uri).port), '127.0.0.1')
-
-const flags = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-]
-const browser = await chromium.launch({ executablePath, headless: true, args: flags })
-
-function authorize(parameters = {}) {
-  const url = new URL(`${issuer}/oauth/authorize`)
-  const all = {
-    client_id: client.id,
-    redirect_uri: client.redirect_uri,
-    response_type: 'code',
-    scope: client.scope,
-    state: 'of this browser',
-    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
-    code_challenge_method: 'S256',
-    ...parameters,
-  }
-  for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value)
-  return url.href
-}
-
-/** A browser of somebody's own. What it loads besides pages, and what it complains of, is kept. */
-async function somebody(locale, options = {}) {
-  const context = await browser.newContext({ locale, javaScriptEnabled: false, ...options })
-  const page = await context.newPage()
-  const seen = { loaded: [], complaints: [] }
-  page.on('request', (request) => request.isNavigationRequest() || seen.loaded.push(request.url()))
-  // Of a refused password it says the status, which is as it should be.
-  const isStatus = (text) => text.startsWith('Failed to load resource: the server responded with a status of 401')
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !isStatus(message.text())) seen.complaints.push(message.text())
-  })
-  return { context, page, seen }
-}
-
-async function picture(page, name) {
-  if (screens) await page.screenshot({ path: join(screens, `${name}.png`), fullPage: true })
-}
-
-/** What every page has, whatever it is for. */
-async function looksWell(page, language, title) {
-  assert.equal(await page.locator('html').getAttribute('lang'), language)
-  assert.equal(await page.title(), title)
-  assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), title)
-  assert.equal(await page.getByRole('main').count(), 1)
-  for (const field of await page.locator('input:not([type=hidden])').all()) {
-    const id = await field.getAttribute('id')
-    assert.equal(await page.locator(`label[for="${id}"]`).count(), 1, `${id} has no label`)
-  }
-  const { width, height } = await page.locator('main').boundingBox()
-  assert.ok(width > 250 && height > 100, `${width} × ${height}`)
-}
-
-/** Does something that leads to another page, and waits until that is there. */
-const leads = (page, act) => Promise.all([page.waitForNavigation(), act])
-const press = (page, key) => leads(page, page.keyboard.press(key))
-const click = (page, name) => leads(page, page.getByRole('button', { name, exact: true }).click())
-
-const focused = (page) => page.locator(':focus')
-const came = (page) => {
-  const url = new URL(page.url())
-  assert.equal(`${url.origin}${url.pathname}`, client.redirect_uri)
-  assert.equal(url.searchParams.get('state'), 'of this browser')
-  return url.searchParams
-}
+const { issuer, client, people } = told
 
 const words = {
   en: {
@@ -211,7 +138,7 @@ async function ofAnotherBrowser(language) {
   await click(theirs.page, 'x')
   assert.equal(await theirs.page.getByRole('alert').textContent(), say.old)
   await picture(theirs.page, `${language}-old`)
-  await mine.page.goto(client.redirect_uri.replace('127.0.0.1', 'localhost'))
+  await mine.page.goto(client.redirect_uri)
   await mine.page.setContent(`<form method="post" action="${issuer}/oauth/interaction">
     <input type="hidden" name="ticket" value="${ticket}"><button name="step" value="login">x</button></form>`)
   await click(mine.page, 'x')
@@ -238,29 +165,12 @@ async function closed() {
   step('neither framed nor made to load anything')
 }
 
-async function violations(page) {
-  await page.evaluate(axe)
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  assert.ok(found.passes.length > 5, 'nothing was looked at')
-  return found.violations.map(({ id, nodes }) => ({ id, html: nodes.map((node) => node.html) }))
-}
-
-// With colours of either kind, on a telephone, and with letters twice as large.
 async function onScreens(person) {
   const say = words.en
-  const screen = { javaScriptEnabled: true, bypassCSP: true }
-  for (const [name, options] of [
-    ['light', { ...screen, colorScheme: 'light' }],
-    ['dark', { ...screen, colorScheme: 'dark' }],
-    ['small', { ...screen, viewport: { width: 320, height: 640 } }],
-  ]) {
-    const { context, page } = await somebody('en', options)
-    const look = async (what) => {
-      assert.deepEqual(await violations(page), [], `${what}, ${name}`)
-      const [width, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
-      assert.ok(width <= room, `${what}, ${name}: ${width} is wider than ${room}`)
-      await picture(page, `${name}-${what}`)
-    }
+  for (const [name, options] of SCREENS) {
+    const one = await somebody('en', options)
+    const { page } = one
+    const look = (what) => hasNoFault(page, what, name)
     await page.goto(authorize({ prompt: 'login consent' }))
     await look('login')
     await page.getByLabel(say.email).fill(person.email)
@@ -276,12 +186,12 @@ async function onScreens(person) {
     await look('consent')
     await page.goto(authorize({ client_id: 'none' }))
     await look('error')
-    await context.close()
+    await ends(one)
   }
   step('no fault found by axe, on any screen')
 }
 
-try {
+await through(async () => {
   await byKeyboard('en', people.plain)
   await byKeyboard('de', people.other)
   await withCode('en', people.careful)
@@ -289,7 +199,4 @@ try {
   await ofAnotherBrowser('en')
   await closed()
   await onScreens(people.careful)
-} finally {
-  await browser.close()
-  server.close()
-}
+})

@@ -77,6 +77,19 @@ impl Home {
         json!({"id": made.body["id"], "secret": made.body["secret"], "redirect_uri": redirect_uri})
     }
 
+    /// Registers a client without a secret that runs on devices. Answers what a script is given of it.
+    pub async fn device_client(&self, stack: &Stack, name: &str) -> Value {
+        let body = json!({
+            "name": name,
+            "kind": "public",
+            "redirect_uris": [],
+            "grants": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+            "scopes": ["openid", "offline_access"],
+        });
+        let made = stack.post(&self.owner, "/v1/oauth-clients", body).await.expect(201);
+        json!({"id": made.body["id"], "name": name})
+    }
+
     /// A service key that may do something in the organization.
     pub async fn service_key(&self, stack: &Stack, permissions: &[&str]) -> String {
         let role = json!({"name": "Service", "permissions": permissions});

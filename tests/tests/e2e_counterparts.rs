@@ -1,6 +1,9 @@
 //! The deployed stack as programs of others meet it that let people log in: client libraries, an authenticator, a browser, and a provider
 //! that people come from.
 
+use std::path::Path;
+
+use http::Method;
 use rookery_tests::counterpart::{Running, browser, node, python, run, steps};
 use rookery_tests::home::{Home, PASSWORD};
 use rookery_tests::stack::Stack;
@@ -148,6 +151,34 @@ async fn an_authenticator_of_pyotp_counts() {
     );
 }
 
+/// What a script for Chromium is given: a client that it can be sent back to, with `terms`, and `people`.
+async fn given_to_chromium(stack: &Stack, home: &Home, browser: &Path, terms: Value, people: Value) -> Value {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let callback = format!("http://{}", free.expect("a port"));
+    let scopes =
+        terms["scopes"].as_array().expect("an array").iter().map(|word| word.as_str().expect("a text"));
+    let scope = scopes.collect::<Vec<_>>().join(" ");
+    let mut terms = terms.clone();
+    terms["post_logout_redirect_uris"] = json!([format!("{callback}/bye")]);
+    let mut client = home.client(stack, &format!("{callback}/callback"), terms).await;
+    client["name"] = json!("Dashboard");
+    client["tenant"] = json!(format!("The {}", home.slug));
+    client["scope"] = json!(scope);
+    json!({
+        "issuer": stack.base_url(),
+        "browser": browser,
+        "screens": std::env::var("ROOKERY_TEST_SCREENS").ok(),
+        "client": client,
+        "farewell": format!("{callback}/bye"),
+        "people": people,
+    })
+}
+
+/// Somebody as a script is given it.
+fn one(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD})
+}
+
 #[tokio::test]
 async fn pages_work_in_chromium() {
     let Some(browser) = browser() else { return };
@@ -155,26 +186,12 @@ async fn pages_work_in_chromium() {
     let home = Home::found(&stack, "pages").await;
     let (bob, eve) = (home.invite(&stack, "bob").await, home.invite(&stack, "eve").await);
     let recovery_codes = set_up(&stack, &home, &eve).last().expect("a line")["left"].clone();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let free = free.expect("a port");
     let mut terms = offline();
     terms["scopes"].as_array_mut().expect("an array").push(json!("project.list"));
-    let scope = "openid profile email offline_access project.list";
-    let mut client = home.client(&stack, &format!("http://{free}/callback"), terms).await;
-    client["name"] = json!("Dashboard");
-    client["tenant"] = json!(format!("The {}", home.slug));
-    client["scope"] = json!(scope);
-    let given = json!({
-        "issuer": stack.base_url(),
-        "browser": browser,
-        "screens": std::env::var("ROOKERY_TEST_SCREENS").ok(),
-        "client": client,
-        "people": {
-            "plain": {"email": FOUNDER, "password": PASSWORD},
-            "other": {"email": bob, "password": PASSWORD},
-            "careful": {"email": eve, "password": PASSWORD, "recovery_codes": recovery_codes},
-        },
-    });
+    let mut careful = one(&eve);
+    careful["recovery_codes"] = recovery_codes;
+    let people = json!({"plain": one(FOUNDER), "other": one(&bob), "careful": careful});
+    let given = given_to_chromium(&stack, &home, &browser, terms, people).await;
     let seen = run(node("pages.mjs"), &given);
     assert_eq!(
         steps(&seen),
@@ -189,6 +206,92 @@ async fn pages_work_in_chromium() {
             "de: second factor",
             "another browser, and another site",
             "neither framed nor made to load anything",
+            "no fault found by axe, on any screen",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pages_for_devices_and_for_logging_out_work_in_chromium() {
+    let Some(browser) = browser() else { return };
+    let stack = Stack::connect();
+    let home = Home::found(&stack, "telly").await;
+    let bob = home.invite(&stack, "bob").await;
+    let people = json!({"plain": one(FOUNDER), "other": one(&bob)});
+    let mut given = given_to_chromium(&stack, &home, &browser, offline(), people).await;
+    given["device"] = home.device_client(&stack, "Telly").await;
+    let seen = run(node("devices.mjs"), &given);
+    assert_eq!(
+        steps(&seen),
+        [
+            "en: device let in",
+            "en: device not let in",
+            "de: device let in",
+            "de: device not let in",
+            "en: stayed logged in",
+            "en: logged out, and sent on",
+            "en: logged out, and told so",
+            "de: stayed logged in",
+            "de: logged out, and sent on",
+            "de: logged out, and told so",
+            "no fault found by axe, on any screen",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pages_for_authenticators_work_in_chromium() {
+    let Some(browser) = browser() else { return };
+    let stack = Stack::connect();
+    let home = Home::found(&stack, "factors").await;
+    let mut people = json!({});
+    for name in ["en", "de", "light", "dark", "small"] {
+        people[name] = one(&home.invite(&stack, name).await);
+    }
+    let given = given_to_chromium(&stack, &home, &browser, offline(), people).await;
+    let settings = json!({"require_second_factor": true});
+    stack
+        .call_with(&home.owner, Method::PATCH, "/v1/tenant/settings", Some(&settings), &[])
+        .await
+        .expect(200);
+    let seen = run(node("authenticators.mjs"), &given);
+    assert_eq!(
+        steps(&seen),
+        [
+            "en: set up",
+            "en: second factor",
+            "de: set up",
+            "de: second factor",
+            "no fault found by axe, on any screen",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn pages_for_passkeys_work_in_chromium() {
+    let Some(browser) = browser() else { return };
+    let stack = Stack::connect();
+    let home = Home::found(&stack, "touch").await;
+    let mut people = json!({});
+    for name in ["en", "de"] {
+        people[name] = home.credentials(&home.invite(&stack, name).await);
+    }
+    let given = given_to_chromium(&stack, &home, &browser, offline(), people).await;
+    let seen = run(node("passkeys.mjs"), &given);
+    assert_eq!(
+        steps(&seen),
+        [
+            "en: registered",
+            "en: not used",
+            "en: not believed",
+            "en: used",
+            "en: without scripts",
+            "de: registered",
+            "de: not used",
+            "de: not believed",
+            "de: used",
+            "de: without scripts",
+            "no other script runs",
             "no fault found by axe, on any screen",
         ]
     );
