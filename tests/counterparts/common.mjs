@@ -28,7 +28,7 @@ class Page {
     this.title = main ? unescaped(main[1]) : undefined
   }
 
-  /** Fills the form in and sends it by the button of a step. Answers the next page, or where the browser is sent. */
+  /** Fills the form in and sends it by the button of a step, or the only one. Answers the next page, or where the browser is sent. */
   async submit(name, fields = {}) {
     const form = this.html.match(/<form[^>]*>[\s\S]*?<\/form>/)
     assert.ok(form, `${this.title} has no form`)
@@ -39,8 +39,10 @@ class Page {
       else if (own in fields) values.set(own, fields[own])
     }
     for (const own of Object.keys(fields)) assert.ok(values.has(own), `${this.title} has no field ${own}`)
-    assert.match(form[0], new RegExp(`name="step" value="${name}"`))
-    values.set('step', name)
+    if (name) {
+      assert.match(form[0], new RegExp(`name="step" value="${name}"`))
+      values.set('step', name)
+    }
     const action = new URL(attribute(form[0], 'action') ?? '', this.url)
     return this.browser.visit(action, { method: 'POST', body: values })
   }
@@ -70,10 +72,14 @@ export class Browser {
     return new Page(this, url, response, await response.text())
   }
 
+  /** Logs somebody in on a page, if that is what it asks for. Answers the next one, or where the browser is sent. */
+  async pass(page, { email, password }) {
+    return page.html?.includes('value="login"') ? page.submit('login', { email, password }) : page
+  }
+
   /** Logs somebody in at the address of a client's, lets the client in, as far as either is asked, and answers where it leads. */
-  async logIn(to, { email, password }) {
-    let page = await this.visit(to)
-    if (page.html?.includes('value="login"')) page = await page.submit('login', { email, password })
+  async logIn(to, person) {
+    let page = await this.pass(await this.visit(to), person)
     if (page.html?.includes('value="allow"')) page = await page.submit('allow')
     assert.ok(page.sent, `the login ends on ${page.title}`)
     return page.sent

@@ -1,13 +1,14 @@
 // Lets a person log in, and a program act by itself, with openid-client, as any program of others would.
 //
-// It is given `issuer`, `person` with `email` and `password`, and clients with `id`, `secret` and `redirect_uri`.
+// It is given `issuer`, `person` with `email` and `password`, clients with `id`, `secret` and `redirect_uri`, `device`, a client that runs on
+// devices, and `farewell`, where the client `confidential` has people sent who log out.
 
 import assert from 'node:assert/strict'
 
 import { Browser, given, load, step } from './common.mjs'
 
 const client = load('openid-client')
-const { issuer, person, confidential, elliptic, open, machine } = await given()
+const { issuer, person, confidential, elliptic, open, machine, device, farewell } = await given()
 
 // Nothing is taken on trust because TLS brought it: id tokens are looked at with the published keys.
 const execute = [client.allowInsecureRequests, client.enableNonRepudiationChecks]
@@ -122,6 +123,53 @@ const may = await client.fetchProtectedResource(
 assert.equal((await may.json()).principal.id, machine.key)
 await refused(client.clientCredentialsGrant(own, { scope: 'user.delete' }), 'invalid_scope')
 step('client credentials')
+
+// A device asks again and again, while somebody types in on the pages what it shows.
+const telly = await discover(device, undefined, client.None())
+const appears = () => client.initiateDeviceAuthorization(telly, { scope: 'openid offline_access' })
+const shown = await appears()
+assert.equal(new URL(shown.verification_uri).origin, new URL(issuer).origin)
+const waits = client.pollDeviceAuthorizationGrant(telly, shown)
+const typed = await (await browser.visit(shown.verification_uri)).submit('', { user_code: shown.user_code })
+const asks = await browser.pass(typed, person)
+assert.ok(asks.html.includes(shown.user_code))
+assert.equal((await asks.submit('allow')).status, 200)
+const onDevice = await waits
+assert.deepEqual([onDevice.claims().sub, onDevice.claims().aud], [claims.sub, device.id])
+assert.equal((await client.refreshTokenGrant(telly, onDevice.refresh_token)).claims().sub, claims.sub)
+await refused(client.pollDeviceAuthorizationGrant(telly, shown), 'invalid_grant')
+step('device authorization')
+
+const strange = await appears()
+const inVain = refused(client.pollDeviceAuthorizationGrant(telly, strange), 'access_denied')
+const filled = await browser.visit(strange.verification_uri_complete)
+const doubts = await filled.submit('', { user_code: strange.user_code })
+assert.equal((await doubts.submit('cancel')).status, 200)
+await inVain
+step('a device that is not let in')
+
+// Whoever comes with an id token of its own is not asked, and what the client was given in the session ends with it.
+const before = await asked(config, confidential)
+const held = await client.authorizationCodeGrant(config, await browser.logIn(before.url, person), before.checks)
+const away = client.buildEndSessionUrl(config, {
+  id_token_hint: held.id_token,
+  post_logout_redirect_uri: farewell,
+  state: before.checks.expectedState,
+})
+const { sent } = await browser.visit(away)
+assert.equal(`${sent.origin}${sent.pathname}`, farewell)
+assert.deepEqual([...sent.searchParams], [['state', before.checks.expectedState]])
+await refused(client.refreshTokenGrant(config, held.refresh_token), 'invalid_grant')
+const gone = await asked(config, confidential, { prompt: 'none' })
+const nobody = await browser.visit(gone.url)
+await refused(client.authorizationCodeGrant(config, nobody.sent, gone.checks), 'login_required')
+// Without one, and logged in again, the person is asked.
+const after = await asked(config, confidential)
+await browser.logIn(after.url, person)
+const question = await browser.visit(client.buildEndSessionUrl(config, { post_logout_redirect_uri: farewell }))
+assert.equal(question.title, 'Log out?')
+assert.equal((await question.submit('logout')).sent.href, farewell)
+step('logging out')
 
 async function challenged(promise, scheme) {
   await assert.rejects(promise, (thrown) => {

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// Where nobody listens: the scripts look where they are sent, and do not go there.
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
+/// The same, for whoever logged out.
+const FAREWELL: &str = "http://127.0.0.1:9/bye";
 const FOUNDER: &str = "ada@example.com";
 
 fn founder() -> Value {
@@ -29,7 +31,9 @@ async fn openid_client_is_served() {
     let stack = Stack::connect();
     let home = Home::found(&stack, "openid").await;
     let key = home.service_key(&stack, &["project.list"]).await;
-    let confidential = home.client(&stack, CALLBACK, offline()).await;
+    let mut confidential = offline();
+    confidential["post_logout_redirect_uris"] = json!([FAREWELL]);
+    let confidential = home.client(&stack, CALLBACK, confidential).await;
     let mut elliptic = offline();
     elliptic["id_token_algorithm"] = json!("ES256");
     elliptic["claims"] = json!(["roles"]);
@@ -41,6 +45,7 @@ async fn openid_client_is_served() {
         json!({"grants": ["client_credentials"], "scopes": ["project.list"], "service_key_id": key});
     let mut machine = home.client(&stack, CALLBACK, machine).await;
     machine["key"] = json!(key);
+    let device = home.device_client(&stack, "Telly").await;
     let given = json!({
         "issuer": stack.base_url(),
         "person": founder(),
@@ -48,6 +53,8 @@ async fn openid_client_is_served() {
         "elliptic": elliptic,
         "open": open,
         "machine": machine,
+        "device": device,
+        "farewell": FAREWELL,
     });
     let seen = run(node("openid_client.mjs"), &given);
     assert_eq!(
@@ -65,6 +72,9 @@ async fn openid_client_is_served() {
             "ES256",
             "public client",
             "client credentials",
+            "device authorization",
+            "a device that is not let in",
+            "logging out",
             "errors",
         ]
     );
