@@ -127,3 +127,15 @@ async fn who_is_suspended_is_let_in_nowhere() {
     let page = browser.open(&house.query(&[])).await.expect(200);
     browser.log_in(&page, "bob@example.com", PASSWORD).await.expect(401);
 }
+
+#[tokio::test]
+async fn whoever_wants_to_leave_may_however_many_left_before() {
+    let house = House::new(json!({})).await;
+    let browser = Browser::new(&house.world);
+    let page = browser.open(&house.query(&[])).await.expect(200);
+    for _ in 0..51 {
+        assert_eq!(came_back(&browser.press(&page, "cancel", &[]).await)["error"], "access_denied");
+    }
+    // What is recorded of it is bounded.
+    assert_eq!(house.denied("consent_refused").await, 50);
+}

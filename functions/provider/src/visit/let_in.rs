@@ -136,7 +136,12 @@ impl Visit {
         browser: &Browser,
     ) -> Result<Response, Stop> {
         let of = (&self.scope, &self.client);
-        failure::record(context, origin, of, Action::OAUTH_CONSENT, DenialReason::ConsentRefused).await?;
+        let reason = DenialReason::ConsentRefused;
+        match failure::record(context, origin, of, Action::OAUTH_CONSENT, reason).await {
+            // Many may share an address. Nothing more is recorded then, and whoever wants to leave may.
+            Ok(()) | Err(Problem::TooManyRequests { .. }) => {}
+            Err(problem) => return Err(problem.into()),
+        }
         match &self.errand {
             Errand::Code(request) => {
                 Err(back(request, OauthError::AccessDenied, "the person did not let the client in"))
