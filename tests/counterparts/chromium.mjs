@@ -66,9 +66,10 @@ export async function somebody(locale, options = {}) {
   return { context, page, seen }
 }
 
-/** Ends the browser of somebody, to whom pages gave no reason to complain and nothing to load. */
-export async function ends({ context, seen }) {
-  assert.deepEqual(seen.loaded.filter((url) => url.startsWith(issuer)), [], 'pages load nothing')
+/** Ends the browser of somebody, to whom pages gave no reason to complain, and nothing to load but what is said here. */
+export async function ends({ context, seen }, paths = []) {
+  const loaded = new Set(seen.loaded.filter((url) => url.startsWith(issuer)))
+  assert.deepEqual([...loaded], paths.map((path) => `${issuer}${path}`), 'pages load nothing')
   assert.deepEqual(seen.complaints, [])
   await context.close()
 }

@@ -1,27 +1,32 @@
-// Registers passkeys in Chromium and uses them on the page for second factors, with an authenticator of Chromium's own, and looks at that
-// page: its script, what it says when nothing comes of it, and what can be done without either.
+// Registers passkeys in Chromium and uses them on the pages, as second factors and by themselves, with an authenticator of Chromium's own,
+// and looks at those pages: their script, what they say when nothing comes of it, and what can be done without either.
 //
 // `people` are two, by the language that they speak, with what they log in with over the API.
 
 import assert from 'node:assert/strict'
 
 import {
-  SCREENS, authorize, came, click, ends, focused, hasNoFault, leads, looksWell, picture, press, saidAt, sessionOf, somebody, tabTo,
+  SCREENS, authorize, came, click, ends, focused, hasNoFault, looksWell, picture, press, saidAt, sessionOf, somebody, tabTo,
   through, told,
 } from './chromium.mjs'
 import { step } from './common.mjs'
 
 const { issuer, client, people } = told
 
+/** What the page to log in on loads when somebody wants to use a passkey, and nothing else. */
+const OPTIONS = '/v1/auth/passkeys/options'
+
 const words = {
   en: {
-    email: 'Email address', password: 'Password', enter: 'Log in', title: 'Second factor', use: 'Use a passkey', go: 'Continue',
+    login: `Log in to ${client.tenant}`, email: 'Email address', password: 'Password', enter: 'Log in',
+    strange: 'The passkey does not log you in here, or was used too late.', title: 'Second factor', use: 'Use a passkey', go: 'Continue',
     cancel: 'Cancel', field: 'Recovery code', help: 'One of those that you were shown when you set up your second factor.',
     unused: 'No passkey was used. Try again, or go on in another way.', consent: 'Allow access?', allow: 'Allow',
     wrong: 'The passkey is not one of this account, or was used too late.',
   },
   de: {
-    email: 'E-Mail-Adresse', password: 'Passwort', enter: 'Anmelden', title: 'Zweiter Faktor', use: 'Passkey verwenden', go: 'Weiter',
+    login: `Anmelden bei ${client.tenant}`, email: 'E-Mail-Adresse', password: 'Passwort', enter: 'Anmelden',
+    strange: 'Der Passkey meldet Sie hier nicht an oder wurde zu spät verwendet.', title: 'Zweiter Faktor', use: 'Passkey verwenden', go: 'Weiter',
     cancel: 'Abbrechen', field: 'Wiederherstellungscode',
     help: 'Einer von denen, die Ihnen gezeigt wurden, als Sie Ihren zweiten Faktor eingerichtet haben.',
     unused: 'Es wurde kein Passkey verwendet. Versuchen Sie es noch einmal, oder machen Sie auf andere Weise weiter.',
@@ -124,9 +129,10 @@ async function second(language, person) {
   await looksWell(page, language, say.consent)
   await click(page, say.allow)
   assert.match(came(page).get('code'), /./)
-  await ends(one)
   step(`${language}: used`)
 
+  await alone(language, one, device)
+  await ends(one, [OPTIONS])
   const plain = await somebody(language)
   await comes(plain.page, say, person)
   await looksWell(plain.page, language, say.title)
@@ -139,6 +145,37 @@ async function second(language, person) {
   await looksWell(plain.page, language, say.consent)
   await ends(plain)
   step(`${language}: without scripts`)
+}
+
+// By the keyboard alone, and without a password: first where nothing comes of it, then where the platform does not believe it.
+async function alone(language, { page }, device) {
+  const say = words[language]
+  const { credentials: [credential] } = await device('getCredentials')
+  await device('clearCredentials')
+  await page.goto(authorize({ prompt: 'login consent' }))
+  await looksWell(page, language, say.login)
+  await picture(page, `${language}-passkey-alone`)
+  assert.equal(await focused(page).getAttribute('name'), 'email')
+  await page.keyboard.press('Tab')
+  await tabTo(page, say.enter)
+  await tabTo(page, say.use)
+  await page.keyboard.press('Enter')
+  await unused(page, say).waitFor()
+  await picture(page, `${language}-passkey-alone-unused`)
+  assert.equal(await focused(page).textContent(), say.use)
+
+  await device('addCredential', { credential })
+  await device('setResponseOverrideBits', { isBogusSignature: true })
+  await press(page, 'Enter')
+  await looksWell(page, language, say.login)
+  assert.equal(await page.getByRole('alert').textContent(), say.strange)
+  await picture(page, `${language}-passkey-alone-wrong`)
+  await device('setResponseOverrideBits', { isBogusSignature: false })
+  await click(page, say.use)
+  await looksWell(page, language, say.consent)
+  await click(page, say.allow)
+  assert.match(came(page).get('code'), /./)
+  step(`${language}: used alone`)
 }
 
 // The page's own script is let run to the letter, and no other.
@@ -163,14 +200,16 @@ async function onScreens(person) {
     const one = await somebody('en', options)
     const { page } = one
     await authenticator(one)
+    await page.goto(authorize({ prompt: 'login consent' }))
+    await page.getByRole('button', { name: say.use }).click()
+    await unused(page, say).waitFor()
+    await hasNoFault(page, 'passkey-alone-unused', name)
     await comes(page, say, person)
     await hasNoFault(page, 'passkey', name)
     await page.getByRole('button', { name: say.use }).click()
     await unused(page, say).waitFor()
     await hasNoFault(page, 'passkey-unused', name)
-    await leads(page, page.getByRole('button', { name: say.cancel }).click())
-    assert.equal(came(page).get('error'), 'access_denied')
-    await ends(one)
+    await ends(one, [OPTIONS])
   }
   step('no fault found by axe, on any screen')
 }

@@ -4,13 +4,8 @@ use axum::extract::State;
 use deserr::Deserr;
 use jiff::SignedDuration;
 use rookery_domain::attempt::Patience;
-use rookery_domain::event::DenialReason;
 use rookery_domain::fault::Faults;
-use rookery_domain::passkey::handle;
-use rookery_domain::session::Proof;
-use rookery_edge::{Answer, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
-use rookery_factors::webauthn::Verification;
-use rookery_store::passkey::{Ceremony, owner};
+use rookery_edge::{Answer, Context, Document, Issuer, Json, Problem, RequestFacts, deciding};
 use rookery_store::{Transaction, factor};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,9 +13,9 @@ use utoipa_axum::routes;
 
 use crate::login::{self, LoggedIn};
 use crate::mfa;
-use crate::passkey::{self, Assertion, RequestOptions, Shown};
+use crate::passkey::{self, Alone, Assertion, RequestOptions};
 
-/// How often one address may ask for a challenge: a page of ours asks whenever it is opened.
+/// How often one address may ask for a challenge: the page to log in on asks whenever somebody wants to use a passkey.
 const PATIENCE: Patience = Patience { free: 200, remembered: SignedDuration::from_mins(10) };
 
 /// The routes.
@@ -107,32 +102,14 @@ async fn log_in(
     issuer: Issuer,
     Json(value): Json<LogIn>,
 ) -> Result<Answer, Problem> {
-    let guess = Guess::at_passkey(&facts.origin);
-    guess.count(&context).await?;
-    let shown = Shown::take(&context, &issuer, value.passkey, Ceremony::LogIn).await?;
-    let (scope, user) = owner(context.table()?, shown.credential()).await?.ok_or(Problem::Unauthenticated)?;
-    context.bind(&scope);
+    let alone = Alone::take(&context, &facts.origin, &issuer, value.passkey).await?;
+    context.bind(&alone.scope);
     deciding(|| async {
-        let before = factor::find(context.table()?, &scope, user).await?;
-        let looked_at = if shown.names(&handle(scope.tenant(), user)) {
-            shown.used(&context, &before, Verification::Required)
-        } else {
-            Err(DenialReason::WrongPasskey)
-        };
-        let (after, method) = match looked_at {
-            Ok(proven) => proven,
-            Err(reason) => {
-                context.record_failed_login(&scope, &facts.origin, Some(user), reason).await?;
-                return Err(Problem::Unauthenticated);
-            }
-        };
         let mut transaction = Transaction::new();
-        factor::put(&mut transaction, &scope, user, &before, &after)?;
-        guess.was_right(&mut transaction);
-        let proof = Proof::by_passkey(method, context.now());
-        let from = (&facts.origin, &issuer);
-        let body = login::begin(&context, &mut transaction, &scope, from, (user, proof), None).await?;
-        context.commit(&scope, None, transaction, Answer::ok(&body)?.with_secret()).await
+        let proof = alone.used(&context, &mut transaction, &facts.origin).await?;
+        let (scope, from) = (&alone.scope, (&facts.origin, &issuer));
+        let body = login::begin(&context, &mut transaction, scope, from, (alone.user, proof), None).await?;
+        context.commit(scope, None, transaction, Answer::ok(&body)?.with_secret()).await
     })
     .await
 }

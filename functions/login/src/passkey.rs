@@ -1,16 +1,19 @@
 //! Passkeys as browsers take and answer them (WebAuthn Level 3, sections 5.1.8, 5.4 and 5.5), and what an answer proves.
 
 use deserr::Deserr;
-use rookery_domain::event::DenialReason;
+use rookery_domain::event::{DenialReason, Origin};
 use rookery_domain::fault::Faults;
-use rookery_domain::passkey::{ANSWERED_WITHIN, CHALLENGE, Doubt, Octets, Passkey, Standing, Transport};
+use rookery_domain::id::UserId;
+use rookery_domain::passkey::{
+    ANSWERED_WITHIN, CHALLENGE, Doubt, Octets, Passkey, Standing, Transport, handle,
+};
 use rookery_domain::pending_login::PendingToken;
-use rookery_domain::session::Method;
-use rookery_edge::{Context, Issuer, Problem};
+use rookery_domain::session::{Method, Proof};
+use rookery_edge::{Context, Guess, Issuer, Problem};
 use rookery_factors::webauthn::{self, ClientData, Fault, RelyingParty, Verification};
-use rookery_store::Transaction;
-use rookery_store::factor::Factors;
+use rookery_store::factor::{self, Factors};
 use rookery_store::passkey::{self, Ceremony};
+use rookery_store::{TenantScope, Transaction};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -249,5 +252,60 @@ impl Shown {
         let Answered { client, rp } = self.answered.as_ref().map_err(|fault| *fault)?;
         let AssertionResponse { authenticator_data, signature, .. } = &self.assertion.response;
         webauthn::used(rp, client, &known.key, (authenticator_data, signature), verification)
+    }
+}
+
+/// A passkey that comes alone, without a password before it, and whose it is.
+#[derive(Debug)]
+pub struct Alone {
+    shown: Shown,
+    guess: Guess,
+    /// The scope of its owner's tenant.
+    pub scope: TenantScope,
+    /// Its owner.
+    pub user: UserId,
+}
+
+impl Alone {
+    /// Takes what a browser answers as it comes. Each try is counted, and who has a passkey that is not known is nobody.
+    pub async fn take(
+        context: &Context,
+        origin: &Origin,
+        issuer: &Issuer,
+        assertion: Assertion,
+    ) -> Result<Self, Problem> {
+        let guess = Guess::at_passkey(origin);
+        guess.count(context).await?;
+        let shown = Shown::take(context, issuer, assertion, Ceremony::LogIn).await?;
+        let owner = passkey::owner(context.table()?, shown.credential()).await?;
+        let (scope, user) = owner.ok_or(Problem::Unauthenticated)?;
+        Ok(Self { shown, guess, scope, user })
+    }
+
+    /// Adds to a transaction that it was used. It must have been seen who uses it: then it is two factors at once. Whatever is wrong is
+    /// recorded, and told alike.
+    pub async fn used(
+        &self,
+        context: &Context,
+        transaction: &mut Transaction,
+        origin: &Origin,
+    ) -> Result<Proof, Problem> {
+        let (scope, user) = (&self.scope, self.user);
+        let before = factor::find(context.table()?, scope, user).await?;
+        let looked_at = if self.shown.names(&handle(scope.tenant(), user)) {
+            self.shown.used(context, &before, Verification::Required)
+        } else {
+            Err(DenialReason::WrongPasskey)
+        };
+        let (after, method) = match looked_at {
+            Ok(proven) => proven,
+            Err(reason) => {
+                context.record_failed_login(scope, origin, Some(user), reason).await?;
+                return Err(Problem::Unauthenticated);
+            }
+        };
+        factor::put(transaction, scope, user, &before, &after)?;
+        self.guess.was_right(transaction);
+        Ok(Proof::by_passkey(method, context.now()))
     }
 }

@@ -13,7 +13,7 @@ use rookery_domain::text::Email;
 use rookery_edge::password as hashing;
 use rookery_edge::session::seen;
 use rookery_edge::{Context, Guess, Problem, RequestFacts};
-use rookery_login::passkey::{self, Assertion};
+use rookery_login::passkey::{self, Alone, Assertion};
 use rookery_login::password::{self, Proved};
 use rookery_login::second::{self, RecoveryCodes, Shown};
 use rookery_store::pending_login::Pending;
@@ -86,6 +86,7 @@ impl Step<'_> {
         let visit = Visit::resume(self.context, origin, browser, self.field("ticket")).await?;
         match self.field("step") {
             "login" => self.log_in(&visit, browser).await,
+            "passkey-alone" => self.show_passkey_alone(&visit, browser).await,
             "code" => self.show_code(&visit, browser).await,
             "passkey" => self.show_passkey(&visit, browser).await,
             "enrol" => self.enrol(&visit, browser).await,
@@ -147,6 +148,48 @@ impl Step<'_> {
             return Ok(visit.code(context, browser, (&token, &factors), None).await?);
         }
         self.begin(visit, browser, transaction, (user, proof), None).await
+    }
+
+    /// Looks at a passkey that comes instead of an address and a password. People may have some with other tenants, which log nobody in
+    /// here.
+    async fn show_passkey_alone(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
+        let (context, origin) = (self.context, &self.facts.origin);
+        let taken = match Assertion::read(self.field("passkey")) {
+            Some(assertion) => Alone::take(context, origin, &browser.issuer, assertion).await,
+            None => Err(Problem::Unauthenticated),
+        };
+        let wrong = match taken {
+            Ok(alone) if alone.scope == visit.scope => return self.use_alone(visit, browser, &alone).await,
+            Ok(_) | Err(Problem::Unauthenticated) => {
+                visit.record(context, origin, DenialReason::WrongPasskey).await?;
+                Wrong::PasskeyAlone
+            }
+            Err(Problem::TooManyRequests { retry_after_s }) => Wrong::Wait(retry_after_s),
+            Err(problem) => return Err(problem.into()),
+        };
+        Ok(visit.log_in(context, browser, None, Some(wrong)).await?)
+    }
+
+    async fn use_alone(&self, visit: &Visit, browser: &mut Browser, alone: &Alone) -> Result<Response, Stop> {
+        for _ in 1..ATTEMPTS {
+            match self.try_alone(visit, browser, alone).await {
+                Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) => {}
+                done => return done,
+            }
+        }
+        self.try_alone(visit, browser, alone).await
+    }
+
+    async fn try_alone(&self, visit: &Visit, browser: &mut Browser, alone: &Alone) -> Result<Response, Stop> {
+        let context = self.context;
+        let mut transaction = Transaction::new();
+        match alone.used(context, &mut transaction, &self.facts.origin).await {
+            Ok(proof) => self.begin(visit, browser, transaction, (alone.user, proof), None).await,
+            Err(Problem::Unauthenticated) => {
+                Ok(visit.log_in(context, browser, None, Some(Wrong::PasskeyAlone)).await?)
+            }
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     /// Looks at a code of a second factor.
@@ -295,12 +338,17 @@ impl Step<'_> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
         let found = user::find(context.table()?, scope, user).await?.ok_or(Problem::Unauthenticated)?;
         let of = (scope.tenant(), user);
+        let by_password = proof.methods.contains(&Method::Password);
         let session = Session::begin(context.new_id(), of, proof, seen(origin), context.now()).of_browser();
         let before = visit.session(context, browser).await?;
         let token = match context.begin_session(&mut transaction, scope, origin, &session).await {
             Err(Problem::Unauthenticated) => {
-                let email = Some(found.user.email.as_str());
-                return Ok(visit.log_in(context, browser, email, Some(Wrong::Password)).await?);
+                let (email, wrong) = if by_password {
+                    (Some(found.user.email.as_str()), Wrong::Password)
+                } else {
+                    (None, Wrong::PasskeyAlone)
+                };
+                return Ok(visit.log_in(context, browser, email, Some(wrong)).await?);
             }
             begun => begun?,
         };

@@ -20,7 +20,10 @@ const STYLE: &str = include_str!("page.css");
 /// Where forms go.
 const ACTION: &str = "/oauth/interaction";
 
-/// What lets a browser use a passkey. Without it, the page is as good for codes.
+/// Where the page to log in on asks what a passkey is to be asked for.
+const PASSKEY_OPTIONS: &str = "/v1/auth/passkeys/options";
+
+/// What lets a browser use a passkey. Without it, the pages are as good for passwords and codes.
 const SCRIPT: &str = include_str!("passkey.js");
 
 static SCRIPT_HASH: LazyLock<String> =
@@ -59,6 +62,8 @@ pub(crate) enum Wrong {
     Code,
     /// A passkey, as the second factor.
     Passkey,
+    /// A passkey that comes alone.
+    PasskeyAlone,
     /// The code that a device shows.
     DeviceCode,
 }
@@ -71,13 +76,14 @@ impl Wrong {
             Self::Wait(seconds) => format!("{} {seconds} {}", words.wait, words.seconds),
             Self::Code => words.code_wrong.to_owned(),
             Self::Passkey => words.passkey_wrong.to_owned(),
+            Self::PasskeyAlone => words.passkey_alone_wrong.to_owned(),
             Self::DeviceCode => words.device_code_wrong.to_owned(),
         }
     }
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::Password | Self::Code | Self::Passkey => StatusCode::UNAUTHORIZED,
+            Self::Password | Self::Code | Self::Passkey | Self::PasskeyAlone => StatusCode::UNAUTHORIZED,
             Self::Wait(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::DeviceCode => StatusCode::BAD_REQUEST,
         }
@@ -128,6 +134,11 @@ fn alert(wrong: Option<Wrong>, language: Language) -> Markup {
     }
 }
 
+/// What the script of passkeys shows when nothing came of it.
+fn passkey_fault(language: Language) -> Markup {
+    html! { p .fault #passkey-fault role="alert" hidden { (language.words().passkey_failed) } }
+}
+
 /// The page to log in on. `email` is what stands in the field already.
 pub(crate) fn log_in(
     browser: &Browser,
@@ -136,9 +147,11 @@ pub(crate) fn log_in(
     wrong: Option<Wrong>,
 ) -> Result<Response, Problem> {
     let words = browser.language.words();
-    let described = wrong.map(|_| "fault");
+    // What is wrong with a passkey is not so with what stands in the fields.
+    let described = wrong.filter(|wrong| *wrong != Wrong::PasskeyAlone).map(|_| "fault");
     let content = html! {
         (alert(wrong, browser.language))
+        (passkey_fault(browser.language))
         p { (words.goes_on_to) " " strong { (about.client) } }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
@@ -150,12 +163,16 @@ pub(crate) fn log_in(
                 autofocus[!email.is_empty()] aria-describedby=[described];
             div .actions {
                 button type="submit" name="step" value="login" { (words.log_in) }
+                button .quiet type="submit" name="step" value="passkey-alone" formnovalidate hidden
+                    data-passkey=(PASSKEY_OPTIONS) { (words.passkey) }
                 button .quiet type="submit" name="step" value="cancel" formnovalidate { (words.cancel) }
             }
         }
     };
+    let content = html! { (content) script { (PreEscaped(SCRIPT)) } };
     let title = format!("{} {}", words.log_in_to, about.tenant);
-    answer(browser, &whole(browser.language, &title, &content), wrong, about.to)
+    let page = whole(browser.language, &title, &content);
+    answer_with(browser, &page, wrong, about.to, Script::Asks)
 }
 
 /// What somebody can show as a second factor.
@@ -185,7 +202,7 @@ pub(crate) fn code(
     };
     let content = html! {
         (alert(wrong, browser.language))
-        @if shown.passkey.is_some() { p .fault #passkey-fault role="alert" hidden { (words.passkey_failed) } }
+        @if shown.passkey.is_some() { (passkey_fault(browser.language)) }
         p { (words.goes_on_to) " " strong { (about.client) } }
         form method="post" action=(ACTION) {
             input type="hidden" name="ticket" value=(about.ticket);
@@ -214,7 +231,8 @@ pub(crate) fn code(
         @if shown.passkey.is_some() { script { (PreEscaped(SCRIPT)) } }
     };
     let page = whole(browser.language, words.code_title, &content);
-    answer_with(browser, &page, wrong, about.to, shown.passkey.is_some())
+    let script = if shown.passkey.is_some() { Script::Runs } else { Script::None };
+    answer_with(browser, &page, wrong, about.to, script)
 }
 
 /// The page to set up an authenticator on. `pending` is the login that waits for its first code.
@@ -391,7 +409,30 @@ fn answer(
     wrong: Option<Wrong>,
     to: Option<&RedirectUri>,
 ) -> Result<Response, Problem> {
-    answer_with(browser, page, wrong, to, false)
+    answer_with(browser, page, wrong, to, Script::None)
+}
+
+/// What the script of passkeys may do on a page.
+#[derive(Debug, Clone, Copy)]
+enum Script {
+    /// There is none.
+    None,
+    /// Run.
+    Runs,
+    /// Ask the platform something, too.
+    Asks,
+}
+
+impl Script {
+    /// What the policy says of it.
+    fn policy(self) -> String {
+        let asks = match self {
+            Self::None => return String::new(),
+            Self::Runs => "",
+            Self::Asks => "connect-src 'self'; ",
+        };
+        format!("script-src 'sha256-{}'; {asks}", *SCRIPT_HASH)
+    }
 }
 
 /// A page with the headers of all pages. Forms may lead to the platform, and from there to where the person goes in the end. A script
@@ -401,11 +442,11 @@ fn answer_with(
     page: &Markup,
     wrong: Option<Wrong>,
     to: Option<&RedirectUri>,
-    scripted: bool,
+    script: Script,
 ) -> Result<Response, Problem> {
     let beyond = to.map_or("", RedirectUri::origin);
     let hash = STYLE_HASH.as_str();
-    let script = if scripted { format!("script-src 'sha256-{}'; ", *SCRIPT_HASH) } else { String::new() };
+    let script = script.policy();
     let policy = format!(
         "default-src 'none'; {script}style-src 'sha256-{hash}'; form-action 'self' {beyond}; frame-ancestors 'none'; base-uri 'none'"
     );
