@@ -28,7 +28,6 @@ metadata = OpenIDProviderMetadata(described)
 for name in ("response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported",
              "token_endpoint_auth_methods_supported", "grant_types_supported", "scopes_supported"):
     getattr(metadata, f"validate_{name}")()
-keys = KeySet.import_key_set(requests.get(metadata["jwks_uri"]).json())
 step("discovery")
 
 client = OAuth2Session(
@@ -44,6 +43,8 @@ back = Browser(issuer).log_in(url, person)
 token = client.fetch_token(
     metadata["token_endpoint"], authorization_response=back, state=state, code_verifier=verifier
 )
+# Before the first token is made there are none.
+keys = KeySet.import_key_set(requests.get(metadata["jwks_uri"]).json())
 step("authorization code")
 
 
