@@ -74,8 +74,8 @@ pub fn code(world: &World, offer: &Reply) -> String {
     totp::code_at(&base32(&offer.text("/secret")), world.context().now())
 }
 
-/// What an authenticator reads from a secret in base32.
-fn base32(text: &str) -> Vec<u8> {
+/// What an authenticator reads from a secret in base32, as people type it in too.
+pub fn base32(text: &str) -> Vec<u8> {
     let (mut bits, mut count, mut bytes) = (0_u64, 0, Vec::new());
     for digit in text.bytes() {
         let value = if digit.is_ascii_digit() { digit - b'2' + 26 } else { digit - b'A' };

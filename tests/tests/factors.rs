@@ -1,6 +1,7 @@
 //! Second factors, and how often secrets may be guessed: as people, their administrators and strangers meet them.
 
 use rookery_factors::totp;
+use rookery_tests::household::base32;
 use rookery_tests::unreliable::Unreliable;
 use rookery_tests::world::{Actor, Reply, World, sign_up_body};
 use serde_json::{Value, json};
@@ -49,16 +50,7 @@ async fn recover(world: &World, token: &str, code: &str) -> Reply {
 
 /// What an authenticator reads from an offer.
 fn secret_of(offer: &Reply) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u64, 0, Vec::new());
-    for digit in offer.text("/secret").bytes() {
-        let value = if digit.is_ascii_digit() { digit - b'2' + 26 } else { digit - b'A' };
-        (bits, count) = (bits << 5 | u64::from(value), count + 5);
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).expect("a byte"));
-        }
-    }
-    bytes
+    base32(&offer.text("/secret"))
 }
 
 fn code(world: &World, secret: &[u8]) -> String {

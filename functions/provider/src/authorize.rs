@@ -9,7 +9,11 @@ use utoipa_axum::routes;
 
 use crate::browser::Browser;
 use crate::form::{self, Form};
+use crate::page;
 use crate::visit::{Stop, Visit, stopped};
+
+/// Longest query of a link that browsers and the gateway surely take, in bytes.
+const LONGEST_LINK: usize = 6000;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -56,7 +60,8 @@ async fn authorize(
     answered(&context, &facts, browser, uri.query().unwrap_or_default()).await
 }
 
-/// The same by a form, for clients that ask for more than fits into an address.
+/// The same by a form, for clients that ask for more than fits into an address. A form that another site's page sent is answered with the
+/// link, as long as that is not too long: browsers keep cookies from such forms, and bring them where a link is followed.
 #[utoipa::path(
     post,
     path = "/oauth/authorize",
@@ -78,7 +83,13 @@ async fn authorize_by_form(
 ) -> Result<Response, Problem> {
     let fields: Vec<(&str, &str)> =
         form.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    answered(&context, &facts, browser, &form::write(&fields)).await
+    let query = form::write(&fields);
+    // A page of another site had this sent, and browsers let no cookies come along: following a link, they do.
+    if browser.is_bare() && query.len() <= LONGEST_LINK {
+        let link = format!("{}/oauth/authorize?{query}", browser.issuer.0);
+        return page::send_on(&browser, &link);
+    }
+    answered(&context, &facts, browser, &query).await
 }
 
 async fn answered(

@@ -74,6 +74,11 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 impl Browser {
+    /// Whether it brings nothing that it was given to keep, be it new or kept from bringing it.
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.session.is_none() && self.visitor.is_none() && self.device.is_none()
+    }
+
     /// What pages are bound to: what the browser has, or something new that it is given to keep.
     pub(crate) fn visitor(&mut self, context: &Context) -> String {
         if let Some(known) = &self.visitor {

@@ -66,6 +66,17 @@ async fn interact(
     }
 }
 
+/// Decides anew as long as somebody else was quicker to change what the decision rests on.
+async fn again(mut decide: impl AsyncFnMut() -> Result<Response, Stop>) -> Result<Response, Stop> {
+    for _ in 1..ATTEMPTS {
+        match decide().await {
+            Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) => {}
+            decided => return decided,
+        }
+    }
+    decide().await
+}
+
 /// What was done on a page.
 struct Step<'a> {
     context: &'a Context,
@@ -87,9 +98,9 @@ impl Step<'_> {
         match self.field("step") {
             "login" => self.log_in(&visit, browser).await,
             "passkey-alone" => self.show_passkey_alone(&visit, browser).await,
-            "code" => self.show_code(&visit, browser).await,
+            "code" => again(async || self.show_code(&visit, browser).await).await,
             "passkey" => self.show_passkey(&visit, browser).await,
-            "enrol" => self.enrol(&visit, browser).await,
+            "enrol" => again(async || self.enrol(&visit, browser).await).await,
             "go-on" => {
                 let session = visit.session(self.context, browser).await?;
                 visit.go_on(self.context, origin, browser, session.as_ref(), false).await
@@ -159,7 +170,9 @@ impl Step<'_> {
             None => Err(Problem::Unauthenticated),
         };
         let wrong = match taken {
-            Ok(alone) if alone.scope == visit.scope => return self.use_alone(visit, browser, &alone).await,
+            Ok(alone) if alone.scope == visit.scope => {
+                return again(async || self.use_alone(visit, browser, &alone).await).await;
+            }
             Ok(_) | Err(Problem::Unauthenticated) => {
                 visit.record(context, origin, DenialReason::WrongPasskey).await?;
                 Wrong::PasskeyAlone
@@ -171,16 +184,6 @@ impl Step<'_> {
     }
 
     async fn use_alone(&self, visit: &Visit, browser: &mut Browser, alone: &Alone) -> Result<Response, Stop> {
-        for _ in 1..ATTEMPTS {
-            match self.try_alone(visit, browser, alone).await {
-                Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) => {}
-                done => return done,
-            }
-        }
-        self.try_alone(visit, browser, alone).await
-    }
-
-    async fn try_alone(&self, visit: &Visit, browser: &mut Browser, alone: &Alone) -> Result<Response, Stop> {
         let context = self.context;
         let mut transaction = Transaction::new();
         match alone.used(context, &mut transaction, &self.facts.origin).await {
@@ -194,16 +197,6 @@ impl Step<'_> {
 
     /// Looks at a code of a second factor.
     async fn show_code(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
-        for _ in 1..ATTEMPTS {
-            match self.try_code(visit, browser).await {
-                Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) => {}
-                done => return done,
-            }
-        }
-        self.try_code(visit, browser).await
-    }
-
-    async fn try_code(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
         let table = context.table()?;
         let Some((token, pending)) = self.pending(visit).await? else {
@@ -245,26 +238,30 @@ impl Step<'_> {
             let wrong = Some(Wrong::Wait(retry_after_s));
             return Ok(visit.code(context, browser, (&token, &before), wrong).await?);
         }
-        let used = match Assertion::read(self.field("passkey")) {
+        let shown = match Assertion::read(self.field("passkey")) {
             Some(assertion) => {
-                let shown = passkey::Shown::second(context, &browser.issuer, assertion, &token).await?;
-                shown.used_besides(context, &before)
+                Some(passkey::Shown::second(context, &browser.issuer, assertion, &token).await?)
             }
-            None => Err(DenialReason::WrongPasskey),
+            None => None,
         };
-        let (after, method) = match used {
-            Ok(used) => used,
-            Err(reason) => {
-                self.record_wrong(visit, pending.user, origin, reason).await?;
-                return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Passkey)).await?);
-            }
-        };
-        let mut transaction = Transaction::new();
-        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
-        pending_login::spend(&mut transaction, &token);
-        guess.was_right(&mut transaction);
-        let proof = pending.proof.and(method, context.now());
-        self.begin(visit, browser, transaction, (pending.user, proof), None).await
+        again(async || {
+            let before = factor::find(context.table()?, scope, pending.user).await?;
+            let used = shown.as_ref().ok_or(DenialReason::WrongPasskey);
+            let (after, method) = match used.and_then(|shown| shown.used_besides(context, &before)) {
+                Ok(used) => used,
+                Err(reason) => {
+                    self.record_wrong(visit, pending.user, origin, reason).await?;
+                    return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Passkey)).await?);
+                }
+            };
+            let mut transaction = Transaction::new();
+            factor::put(&mut transaction, scope, pending.user, &before, &after)?;
+            pending_login::spend(&mut transaction, &token);
+            guess.was_right(&mut transaction);
+            let proof = pending.proof.clone().and(method, context.now());
+            self.begin(visit, browser, transaction, (pending.user, proof), None).await
+        })
+        .await
     }
 
     /// Looks at the first code of an authenticator that was offered on a page.

@@ -2,24 +2,11 @@
 
 use http::Method;
 use rookery_factors::totp;
+use rookery_tests::household::base32;
 use rookery_tests::world::{Actor, Reply};
 use serde_json::json;
 
 use crate::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said};
-
-/// What an authenticator makes of a key that was typed in.
-fn bytes(key: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u64, 0, Vec::new());
-    for digit in key.bytes() {
-        let value = if digit.is_ascii_digit() { digit - b'2' + 26 } else { digit - b'A' };
-        (bits, count) = (bits << 5 | u64::from(value), count + 5);
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    bytes
-}
 
 fn code(house: &House, secret: &[u8]) -> String {
     totp::code_at(secret, house.world.context().now())
@@ -38,7 +25,7 @@ async fn enrol(house: &House) -> (Vec<u8>, Vec<String>) {
     let ada = house.holder(&world.post(&Actor::anonymous(), "/v1/auth/login", body).await.expect(200));
     let path = "/v1/me/mfa/totp";
     let offer = world.post(&ada, path, json!({"password": PASSWORD})).await.expect(200);
-    let secret = bytes(&offer.text("/secret"));
+    let secret = base32(&offer.text("/secret"));
     let body = json!({"code": code(house, &secret)});
     let confirmed = world.call_with(&ada, Method::PUT, path, Some(&body), &[]).await.expect(200);
     let codes = confirmed.body["recovery_codes"].as_array().unwrap().clone();
@@ -105,7 +92,7 @@ async fn who_has_to_have_a_second_factor_sets_one_up() {
         "{text}"
     );
     let key = shown(&page).remove(0);
-    let secret = bytes(&key);
+    let secret = base32(&key);
     // What was scanned stays good when the first code is typed wrong; and a code of elsewhere is none.
     let wrong = browser.press(&page, "enrol", &[("code", "000000")]).await.expect(401);
     assert_eq!(shown(&wrong), [key.as_str()]);
@@ -143,4 +130,43 @@ async fn who_has_to_have_a_second_factor_sets_one_up() {
     );
     let stored = world.everything().await.join("\n");
     assert!(!stored.contains(&key) && codes.iter().all(|code| !stored.contains(code)));
+}
+
+#[tokio::test]
+async fn one_first_code_that_comes_twice_at_once_sets_one_factor_up() {
+    let house = House::new(json!({})).await;
+    let world = &house.world;
+    let settings = json!({"require_second_factor": true});
+    world.patch(&house.owner, "/v1/tenant/settings", settings).await.expect(200);
+    let browser = Browser::new(world);
+    let login = browser.open(&house.query(&[])).await.expect(200);
+    let page = browser.log_in(&login, EMAIL, PASSWORD).await.expect(200);
+    let first = code(&house, &base32(&shown(&page).remove(0)));
+    let typed = [("code", first.as_str())];
+    let (left, right) =
+        tokio::join!(browser.press(&page, "enrol", &typed), browser.press(&page, "enrol", &typed));
+    let pages = [html(&left.expect(200)), html(&right.expect(200))];
+    assert_eq!(pages.iter().filter(|page| page.contains("Recovery codes")).count(), 1);
+    assert_eq!(pages.iter().filter(|page| page.contains("type=\"password\"")).count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_running_session_asks_with_logs_nobody_in() {
+    let house = House::new(json!({})).await;
+    let (secret, _) = enrol(&house).await;
+    let world = &house.world;
+    world.wait(60);
+    let body = json!({"tenant": "a-nest", "email": EMAIL, "password": PASSWORD});
+    let asked = world.post(&Actor::anonymous(), "/v1/auth/login", body).await.expect(202);
+    let show = json!({"mfa_token": asked.text("/mfa_token"), "code": code(&house, &secret)});
+    let tokens = world.post(&Actor::anonymous(), "/v1/auth/mfa", show).await.expect(200);
+    let ada = house.holder(&tokens);
+    let again = world.post(&ada, "/v1/me/mfa", json!({})).await.expect(202).text("/mfa_token");
+    world.post(&Actor::anonymous(), "/v1/auth/mfa/enrol", json!({"mfa_token": again})).await.expect(401);
+    world.wait(60);
+    let browser = Browser::new(world);
+    let login = browser.open(&house.query(&[])).await.expect(200);
+    let typed = [("pending", again.as_str()), ("code", &code(&house, &secret))];
+    let page = browser.press(&login, "code", &typed).await.expect(200);
+    assert!(html(&page).contains("type=\"password\""));
 }

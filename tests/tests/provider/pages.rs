@@ -139,3 +139,22 @@ async fn whoever_wants_to_leave_may_however_many_left_before() {
     // What is recorded of it is bounded.
     assert_eq!(house.denied("consent_refused").await, 50);
 }
+
+#[tokio::test]
+async fn a_form_of_another_site_becomes_a_link_that_cookies_come_along_with() {
+    let house = House::new(json!({})).await;
+    let (browser, _) = house.arrive(&[]).await;
+    let query = house.query(&[]);
+    let url = reqwest::Url::parse(&format!("https://x.test/?{query}")).unwrap();
+    let fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+    // Browsers keep cookies from forms of other sites.
+    let sent = house.world.submit("/oauth/authorize", &fields, &[("sec-fetch-site", "cross-site")]).await;
+    let link = sent.expect(303).headers["location"].to_str().unwrap().to_owned();
+    let path = link.strip_prefix("https://rookery.test").unwrap();
+    assert!(came_back(&browser.visit(path).await).contains_key("code"));
+    // What fits into no link is answered where it came to.
+    let long = "x".repeat(7000);
+    let fields: Vec<(&str, &str)> = fields.iter().copied().chain([("extra", long.as_str())]).collect();
+    house.world.submit("/oauth/authorize", &fields, &[]).await.expect(200);
+}
