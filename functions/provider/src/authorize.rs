@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
+use rookery_domain::oauth_request::LONGEST;
 use rookery_edge::{Context, Problem, RequestFacts};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,9 +12,6 @@ use crate::browser::Browser;
 use crate::form::{self, Form};
 use crate::page;
 use crate::visit::{Stop, Visit, stopped};
-
-/// Longest query of a link that browsers and the gateway surely take, in bytes.
-const LONGEST_LINK: usize = 6000;
 
 /// The route.
 pub fn router() -> OpenApiRouter<Context> {
@@ -60,8 +58,8 @@ async fn authorize(
     answered(&context, &facts, browser, uri.query().unwrap_or_default()).await
 }
 
-/// The same by a form, for clients that ask for more than fits into an address. A form that another site's page sent is answered with the
-/// link, as long as that is not too long: browsers keep cookies from such forms, and bring them where a link is followed.
+/// The same by a form. One that another site's page sent is answered with the link: browsers keep cookies from such forms, and bring them
+/// where a link is followed.
 #[utoipa::path(
     post,
     path = "/oauth/authorize",
@@ -85,7 +83,7 @@ async fn authorize_by_form(
         form.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let query = form::write(&fields);
     // A page of another site had this sent, and browsers let no cookies come along: following a link, they do.
-    if browser.is_bare() && query.len() <= LONGEST_LINK {
+    if browser.is_bare() && query.len() <= LONGEST {
         let link = format!("{}/oauth/authorize?{query}", browser.issuer.0);
         return page::send_on(&browser, &link);
     }

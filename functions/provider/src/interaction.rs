@@ -67,14 +67,17 @@ async fn interact(
 }
 
 /// Decides anew as long as somebody else was quicker to change what the decision rests on.
-async fn again(mut decide: impl AsyncFnMut() -> Result<Response, Stop>) -> Result<Response, Stop> {
-    for _ in 1..ATTEMPTS {
-        match decide().await {
-            Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) => {}
-            decided => return decided,
+macro_rules! again {
+    ($decide:expr) => {{
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            match $decide.await {
+                Err(Stop::Else(Problem::Conflict { code: Problem::OVERTAKEN, .. })) if left > 0 => {}
+                decided => break decided,
+            }
         }
-    }
-    decide().await
+    }};
 }
 
 /// What was done on a page.
@@ -98,9 +101,9 @@ impl Step<'_> {
         match self.field("step") {
             "login" => self.log_in(&visit, browser).await,
             "passkey-alone" => self.show_passkey_alone(&visit, browser).await,
-            "code" => again(async || self.show_code(&visit, browser).await).await,
+            "code" => again!(self.show_code(&visit, browser)),
             "passkey" => self.show_passkey(&visit, browser).await,
-            "enrol" => again(async || self.enrol(&visit, browser).await).await,
+            "enrol" => again!(self.enrol(&visit, browser)),
             "go-on" => {
                 let session = visit.session(self.context, browser).await?;
                 visit.go_on(self.context, origin, browser, session.as_ref(), false).await
@@ -171,7 +174,7 @@ impl Step<'_> {
         };
         let wrong = match taken {
             Ok(alone) if alone.scope == visit.scope => {
-                return again(async || self.use_alone(visit, browser, &alone).await).await;
+                return again!(self.use_alone(visit, browser, &alone));
             }
             Ok(_) | Err(Problem::Unauthenticated) => {
                 visit.record(context, origin, DenialReason::WrongPasskey).await?;
@@ -227,7 +230,7 @@ impl Step<'_> {
 
     /// Looks at a passkey as the second factor. Its challenge is spent by it.
     async fn show_passkey(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
-        let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
+        let (context, scope) = (self.context, &visit.scope);
         let Some((token, pending)) = self.pending(visit).await? else {
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
@@ -244,24 +247,32 @@ impl Step<'_> {
             }
             None => None,
         };
-        again(async || {
-            let before = factor::find(context.table()?, scope, pending.user).await?;
-            let used = shown.as_ref().ok_or(DenialReason::WrongPasskey);
-            let (after, method) = match used.and_then(|shown| shown.used_besides(context, &before)) {
-                Ok(used) => used,
-                Err(reason) => {
-                    self.record_wrong(visit, pending.user, origin, reason).await?;
-                    return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Passkey)).await?);
-                }
-            };
-            let mut transaction = Transaction::new();
-            factor::put(&mut transaction, scope, pending.user, &before, &after)?;
-            pending_login::spend(&mut transaction, &token);
-            guess.was_right(&mut transaction);
-            let proof = pending.proof.clone().and(method, context.now());
-            self.begin(visit, browser, transaction, (pending.user, proof), None).await
-        })
-        .await
+        again!(self.use_passkey(visit, browser, (&token, &pending), (shown.as_ref(), &guess)))
+    }
+
+    async fn use_passkey(
+        &self,
+        visit: &Visit,
+        browser: &mut Browser,
+        (token, pending): (&PendingToken, &Pending),
+        (shown, guess): (Option<&passkey::Shown>, &Guess),
+    ) -> Result<Response, Stop> {
+        let (context, scope) = (self.context, &visit.scope);
+        let before = factor::find(context.table()?, scope, pending.user).await?;
+        let used = shown.ok_or(DenialReason::WrongPasskey);
+        let (after, method) = match used.and_then(|shown| shown.used_besides(context, &before)) {
+            Ok(used) => used,
+            Err(reason) => {
+                self.record_wrong(visit, pending.user, &self.facts.origin, reason).await?;
+                return Ok(visit.code(context, browser, (token, &before), Some(Wrong::Passkey)).await?);
+            }
+        };
+        let mut transaction = Transaction::new();
+        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
+        pending_login::spend(&mut transaction, token);
+        guess.was_right(&mut transaction);
+        let proof = pending.proof.clone().and(method, context.now());
+        self.begin(visit, browser, transaction, (pending.user, proof), None).await
     }
 
     /// Looks at the first code of an authenticator that was offered on a page.

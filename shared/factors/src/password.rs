@@ -3,8 +3,11 @@
 //! What is asked of a password is what NIST SP 800-63B-4 (section 3.1.1) asks for: a length, that it is none of the usual ones, and
 //! nothing of a form ("a digit, a capital").
 
-use argon2::password_hash::phc::PasswordHash as Phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use std::sync::{Mutex, PoisonError};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use rookery_domain::password::{Password, PasswordHash, PasswordLength};
 use rookery_domain::text::{Email, ParseError};
 use unicode_normalization::UnicodeNormalization as _;
@@ -73,18 +76,60 @@ fn fold(text: &str) -> String {
 #[error("the password could not be hashed: {0}")]
 pub struct HashError(String);
 
-fn hasher() -> Result<Argon2<'static>, HashError> {
-    let (memory, passes, lanes) = COST;
-    let params = Params::new(memory, passes, lanes, None).map_err(|fault| HashError(fault.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+impl HashError {
+    fn of(fault: impl std::fmt::Display) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+/// What Argon2id fills, kept from one password to the next: a function looks at one at a time, and taken anew each time it would be held
+/// twice until the system has the first one back.
+static MEMORY: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+
+/// Argon2 itself.
+fn derive(
+    (algorithm, version, params): (Algorithm, Version, Params),
+    password: &Password,
+    salt: &[u8],
+    output: &mut [u8],
+) -> Result<(), HashError> {
+    let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    memory.resize(params.block_count(), Block::default());
+    let argon2 = Argon2::new(algorithm, version, params);
+    let password = password.reveal().as_bytes();
+    argon2
+        .hash_password_into_with_memory(password, salt, output, memory.as_mut_slice())
+        .map_err(HashError::of)
 }
 
 /// The hash that is kept of a password.
 pub fn hash(password: &Password, salt: &[u8; 16]) -> Result<PasswordHash, HashError> {
-    hasher()?
-        .hash_password_with_salt(password.reveal().as_bytes(), salt)
-        .map(|hash| PasswordHash::new(hash.to_string()))
-        .map_err(|fault| HashError(fault.to_string()))
+    let (memory, passes, lanes) = COST;
+    let params = Params::new(memory, passes, lanes, None).map_err(HashError::of)?;
+    let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    derive((algorithm, version, params.clone()), password, salt, &mut output)?;
+    let phc = Phc {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params).map_err(HashError::of)?,
+        salt: Some(Salt::new(salt).map_err(HashError::of)?),
+        hash: Some(Output::new(&output).map_err(HashError::of)?),
+    };
+    Ok(PasswordHash::new(phc.to_string()))
+}
+
+/// Whether a password has this hash. What is no hash is nobody's.
+fn fits(password: &Password, known: &Phc) -> bool {
+    let algorithm = Algorithm::try_from(known.algorithm.as_str());
+    let version = Version::try_from(known.version.unwrap_or_default());
+    let (Ok(algorithm), Ok(version), Ok(params)) = (algorithm, version, Params::try_from(known)) else {
+        return false;
+    };
+    let (Some(salt), Some(expected)) = (&known.salt, &known.hash) else { return false };
+    let mut output = vec![0; expected.len()];
+    derive((algorithm, version, params), password, salt, &mut output).is_ok()
+        && verify_slices_are_equal(&output, expected.as_ref()).is_ok()
 }
 
 /// What came of comparing a password with what is known of one.
@@ -112,7 +157,7 @@ const NOBODYS: &str =
 /// Compares a password with the hash of somebody's, or, where there is nobody, with one that nothing fits, at the same cost.
 pub fn verify(password: &Password, known: Option<&PasswordHash>) -> Verdict {
     let Ok(parsed) = Phc::new(known.map_or(NOBODYS, PasswordHash::as_str)) else { return Verdict::Wrong };
-    let right = Argon2::default().verify_password(password.reveal().as_bytes(), &parsed).is_ok();
+    let right = fits(password, &parsed);
     match known {
         Some(_) if right && is_of_todays_cost(&parsed) => Verdict::Right,
         Some(_) if right => Verdict::RightButAged,
@@ -134,6 +179,7 @@ pub fn was_had<'a>(password: &Password, earlier: impl IntoIterator<Item = &'a Pa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::{PasswordHasher as _, PasswordVerifier as _};
     use proptest::prelude::*;
 
     fn password(text: &str) -> Password {
@@ -231,6 +277,28 @@ mod tests {
         assert!(check(&good, PasswordLength::new(14).unwrap(), about).is_err());
         for short in ["vK7#qp!", "ﬃﬃ"] {
             assert!(check(&password(short), PasswordLength::default(), about).is_err(), "{short}");
+        }
+    }
+
+    #[test]
+    fn the_library_reads_and_writes_the_same_hashes() {
+        let known = password("tulip-94-Gravel-moth");
+        let bytes = known.reveal().as_bytes();
+        let own = hash(&known, &[7; 16]).unwrap();
+        assert_eq!(Argon2::default().verify_password(bytes, own.as_str()), Ok(()));
+        // Of other costs, one after the other in the same memory.
+        for (memory, passes) in [(19 * 1024, 2), (64, 1), (32 * 1024, 1), (19 * 1024, 2)] {
+            let params = Params::new(memory, passes, 1, None).unwrap();
+            let argon2 = Argon2::from(params);
+            let theirs = argon2.hash_password_with_salt(bytes, &[9; 16]).unwrap().to_string();
+            let theirs = PasswordHash::new(theirs);
+            assert!(verify(&known, Some(&theirs)).is_right());
+            assert_eq!(verify(&password("tulip-94-Gravel-mot"), Some(&theirs)), Verdict::Wrong);
+        }
+        for broken in
+            ["", "$argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=99$m=64,t=1,p=1$CQkJCQkJCQk$AAAAAAAAAAAAAAAA"]
+        {
+            assert_eq!(verify(&known, Some(&PasswordHash::new(broken.to_owned()))), Verdict::Wrong);
         }
     }
 

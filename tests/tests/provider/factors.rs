@@ -156,7 +156,7 @@ async fn what_a_running_session_asks_with_logs_nobody_in() {
     let (secret, _) = enrol(&house).await;
     let world = &house.world;
     world.wait(60);
-    let body = json!({"tenant": "a-nest", "email": EMAIL, "password": PASSWORD});
+    let body = json!({"tenant": "acme", "email": EMAIL, "password": PASSWORD});
     let asked = world.post(&Actor::anonymous(), "/v1/auth/login", body).await.expect(202);
     let show = json!({"mfa_token": asked.text("/mfa_token"), "code": code(&house, &secret)});
     let tokens = world.post(&Actor::anonymous(), "/v1/auth/mfa", show).await.expect(200);
