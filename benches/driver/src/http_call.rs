@@ -77,6 +77,11 @@ impl HttpCall {
         self.json(fields.clone())
     }
 
+    /// What is sent.
+    pub(crate) fn body(&self) -> &Value {
+        self.body.as_ref().unwrap_or(&Value::Null)
+    }
+
     pub(crate) fn route(&self) -> &str {
         &self.route
     }

@@ -41,6 +41,16 @@ impl Helpers {
         &self.environment
     }
 
+    pub(crate) fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// The binary of the function that answers a route, and its name.
+    pub(crate) fn binary_of(&self, route: &str) -> Result<(PathBuf, &'static str), Failure> {
+        let Place { area, handler } = self.bundle.of_route(route)?;
+        Ok((self.binaries.join(area), handler))
+    }
+
     pub(crate) fn bundle(&self) -> &Bundle {
         &self.bundle
     }
