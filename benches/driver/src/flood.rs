@@ -46,24 +46,24 @@ impl Door {
 
 /// What was answered to guesses.
 #[derive(Default)]
-struct Guessed {
+struct Tries {
     looked_at: usize,
     refused: usize,
 }
 
-async fn guess(door: &mut Door, call: &HttpCall) -> Result<Guessed, Failure> {
-    let (mut guessed, started) = (Guessed::default(), Instant::now());
+async fn guess(door: &mut Door, call: &HttpCall) -> Result<Tries, Failure> {
+    let (mut tries, started) = (Tries::default(), Instant::now());
     let mut ticks = interval(Duration::from_secs(1) / PER_SECOND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while started.elapsed() < LASTING {
         ticks.tick().await;
         match door.ask(call).await? {
-            (401, _) => guessed.looked_at += 1,
-            (429, _) => guessed.refused += 1,
+            (401, _) => tries.looked_at += 1,
+            (429, _) => tries.refused += 1,
             (status, body) => return Err(format!("a guess was answered {status}: {body}").into()),
         }
     }
-    Ok(guessed)
+    Ok(tries)
 }
 
 /// How long somebody's logins take, one after the other with pauses.
@@ -96,10 +96,10 @@ pub(crate) async fn flood(helpers: &mut Helpers) -> Result<Verdict, Failure> {
     let known = owner.clone().source_ip("198.51.100.66".to_owned()).json(known);
     let elsewhere = owner.clone().source_ip("203.0.113.7".to_owned());
 
-    let (mut guesser, mut other) = (Door::open(helpers).await?, Door::open(helpers).await?);
+    let (mut stranger, mut other) = (Door::open(helpers).await?, Door::open(helpers).await?);
     let quiet = logins(&mut other, &neighbour, LASTING / 3).await?;
-    let (guessed, busy) = tokio::join!(guess(&mut guesser, &wrong), logins(&mut other, &neighbour, LASTING));
-    let (guessed, busy) = (guessed?, busy?);
+    let (tries, busy) = tokio::join!(guess(&mut stranger, &wrong), logins(&mut other, &neighbour, LASTING));
+    let (tries, busy) = (tries?, busy?);
     let (at_known, _) = other.ask(&known).await?;
     let begun = Instant::now();
     let mut waited = 0;
@@ -111,20 +111,20 @@ pub(crate) async fn flood(helpers: &mut Helpers) -> Result<Verdict, Failure> {
         sleep(Duration::from_secs(1)).await;
         waited = begun.elapsed().as_secs();
     }
-    for door in [guesser, other] {
+    for door in [stranger, other] {
         door.function.stop().await?;
     }
 
-    let guesses = guessed.looked_at + guessed.refused;
-    let rate = u32::try_from(guesses).map_or(f64::MAX, f64::from) / LASTING.as_secs_f64();
+    let sent = tries.looked_at + tries.refused;
+    let rate = u32::try_from(sent).map_or(f64::MAX, f64::from) / LASTING.as_secs_f64();
     let slower = busy.as_secs_f64() / quiet.as_secs_f64();
     let met = rate > 0.95 * f64::from(PER_SECOND) && at_known == 200 && slower <= SLOWER;
     let line = format!(
-        "{}  flood of {PER_SECOND} guesses per second: {rate:.0} for {} s, {} of {guesses} passwords looked at; the owner in at once from a \
+        "{}  flood of {PER_SECOND} guesses per second: {rate:.0} for {} s, {} of {sent} passwords looked at; the owner in at once from a \
          known device ({at_known}) and after {waited} s from elsewhere (≤ {LONGEST_WAIT}); a neighbour's login {slower:.2}× as long (≤ {SLOWER})",
         if met { "pass" } else { "MISS" },
         LASTING.as_secs(),
-        guessed.looked_at,
+        tries.looked_at,
     );
     Ok(Verdict { line, met })
 }

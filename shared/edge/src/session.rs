@@ -281,8 +281,8 @@ impl Context {
         let after = before.stepped_up(method, now);
         session::replace(transaction, scope, &before, &after)?;
         let changed = changes(&described(&before), &described(&after));
-        let used = event(self, origin, &after, Action::MFA_USE, after.version);
-        transaction.event(scope, &Event { changes: changed, ..used })?;
+        let shown = event(self, origin, &after, Action::MFA_USE, after.version);
+        transaction.event(scope, &Event { changes: changed, ..shown })?;
         Ok(after)
     }
 
