@@ -22,9 +22,10 @@ const OF_EVERYBODY: [&str; 1] = ["/v1/whoami"];
 const PAST_THE_RIGHTS: [u16; 2] = [409, 503];
 
 /// What takes somebody who has logged in: no key is enough, whatever it may do. `sessions.rs` has what concerns it.
-const OF_PEOPLE: [&str; 7] = [
+const OF_PEOPLE: [&str; 8] = [
     "/v1/users/{user}/impersonate",
     "/v1/auth/password/change",
+    "/v1/me/mfa",
     "/v1/me/mfa/totp",
     "/v1/me/passkeys",
     "/v1/me/passkeys/options",
