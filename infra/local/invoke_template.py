@@ -23,7 +23,9 @@ import boto3
 from derive_template import configuration, functions, read, write
 from samcli.yamlhelper import yaml_dump
 
-KEPT = ["Handler", "MemorySize", "Timeout"]
+KEPT = ["Handler", "MemorySize"]
+# Seconds; more than in the cloud, for containers share the processors of this machine with whatever else runs on it.
+PATIENCE = 60
 
 
 def lay_out(binary, folder):
@@ -77,6 +79,7 @@ def main(root, binaries, output):
             "Type": "AWS::Serverless::Function",
             "Properties": {
                 **{key: properties.get(key, everywhere.get(key)) for key in KEPT if key in {**everywhere, **properties}},
+                "Timeout": PATIENCE,
                 "Runtime": everywhere["Runtime"],
                 "Architectures": [architecture],
                 "CodeUri": str(output / area),
