@@ -114,3 +114,19 @@ async fn a_session_that_ended_meanwhile_stays_ended() {
     world.post(&Actor::anonymous(), "/v1/auth/logout", out).await.expect(204);
     show(&world, &asked, json!({"code": code(&world, &offer)})).await.expect(401);
 }
+
+#[tokio::test]
+async fn an_authenticator_that_waits_to_be_confirmed_is_none_that_is_shown_again() {
+    let world = World::with_kms_and(&[("SIGNUPS_PER_HOUR", "1000")]).await;
+    let (_, grace, _) = guarded(&world).await;
+    enrol(&world, &grace).await;
+    let asked = ask(&world, &grace).await.expect(202);
+    let password = json!({"password": PASSWORD});
+    world.call_with(&grace, Method::DELETE, TOTP, Some(&password), &[]).await.expect(204);
+    let offer = world.post(&grace, TOTP, password).await.expect(200);
+    let first = json!({"code": code(&world, &offer)});
+    show(&world, &asked, first.clone()).await.expect(422);
+    // Its recovery codes are shown where it is confirmed.
+    let confirmed = world.call_with(&grace, Method::PUT, TOTP, Some(&first), &[]).await.expect(200);
+    assert_eq!(confirmed.body["recovery_codes"].as_array().unwrap().len(), 10);
+}

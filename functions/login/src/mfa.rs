@@ -9,8 +9,8 @@ use rookery_domain::pending_login::PendingToken;
 use rookery_domain::session::Method;
 use rookery_edge::{Answer, Caller, Context, Document, Guess, Issuer, Json, Problem, RequestFacts, deciding};
 use rookery_store::factor::Factors;
-use rookery_store::pending_login::{self, Pending};
-use rookery_store::{Transaction, factor, session};
+use rookery_store::pending_login::{self, Pending, Waits};
+use rookery_store::{Transaction, factor};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -89,10 +89,9 @@ async fn ask_again(
     if !factors.has_second() {
         return Err(Problem::conflict("not-enrolled", "the person has no second factor"));
     }
-    let session = session::find(table, scope, user, session).await?.ok_or(Problem::Unauthenticated)?;
     let token = PendingToken::new(context.random(), context.random());
     let mut transaction = Transaction::new();
-    pending_login::put_again(&mut transaction, scope, &token, &session, context.now())?;
+    pending_login::put_again(&mut transaction, scope, &token, (user, session), context.now())?;
     let passkey = passkey::second_factor(&context, &mut transaction, &issuer, &token, &factors)?;
     table.commit(&transaction).await?;
     Ok(Answer::accepted(&SecondFactorAsked::new(&token, &factors, passkey))?.with_secret())
@@ -140,7 +139,7 @@ async fn show(
         }
     };
     deciding(|| async {
-        let Pending { scope, user, proof, session } = pending.clone();
+        let Pending { scope, user, waits } = pending.clone();
         let before = factor::find(context.table()?, &scope, user).await?;
         let mut transaction = Transaction::new();
         let (after, method, codes) = match looked_at(&context, &pending, &before, &shown).await? {
@@ -162,13 +161,16 @@ async fn show(
             let event = person::event(&context, &scope, user, action, &facts.origin, Vec::new());
             transaction.event(&scope, &event)?;
         }
-        let body = if let Some(session) = session {
-            let of = (user, session);
-            let session = context.step_up(&mut transaction, &scope, &facts.origin, of, method).await?;
-            LoggedIn::still(context.tokens(&issuer, &session, None).await?)
-        } else {
-            let (proof, from) = (proof.and(method, context.now()), (&facts.origin, &issuer));
-            login::begin(&context, &mut transaction, &scope, from, (user, proof), codes).await?
+        let body = match waits {
+            Waits::Session(session) => {
+                let of = (user, session);
+                let session = context.step_up(&mut transaction, &scope, &facts.origin, of, method).await?;
+                LoggedIn::still(context.tokens(&issuer, &session, None).await?)
+            }
+            Waits::Login(proof) => {
+                let (proof, from) = (proof.and(method, context.now()), (&facts.origin, &issuer));
+                login::begin(&context, &mut transaction, &scope, from, (user, proof), codes).await?
+            }
         };
         context.commit(&scope, None, transaction, Answer::ok(&body)?.with_secret()).await
     })
@@ -191,9 +193,10 @@ async fn looked_at(
     before: &Factors,
     given: &Given<passkey::Shown>,
 ) -> Result<Result<LookedAt, DenialReason>, Problem> {
-    let Pending { scope, user, .. } = pending;
+    let Pending { scope, user, waits } = pending;
     let shown = match given {
-        Given::Code(code) if !before.has_second() => {
+        // Setting one up ends a login, and nothing else: its recovery codes are shown with the login.
+        Given::Code(code) if !before.has_second() && matches!(waits, Waits::Login(_)) => {
             let confirmed = second::confirmed(context, scope, *user, before, code).await?;
             let confirmed = confirmed.map(|(after, codes)| (after, Method::Otp, Some(codes)));
             return Ok(confirmed.ok_or(DenialReason::WrongCode));
@@ -225,10 +228,10 @@ async fn looked_at(
     )
 )]
 async fn enrol(State(context): State<Context>, Json(value): Json<Enrolment>) -> Result<Answer, Problem> {
-    let (_, Pending { scope, user, session, .. }) = pending(&context, &value.mfa_token).await?;
-    if session.is_some() {
+    let (_, Pending { scope, user, waits: Waits::Login(_) }) = pending(&context, &value.mfa_token).await?
+    else {
         return Err(Problem::Unauthenticated);
-    }
+    };
     deciding(|| async {
         let found = person::active(&context, &scope, user).await?.ok_or(Problem::Unauthenticated)?;
         let before = factor::find(context.table()?, &scope, user).await?;

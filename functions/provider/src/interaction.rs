@@ -16,7 +16,7 @@ use rookery_edge::{Context, Guess, Problem, RequestFacts};
 use rookery_login::passkey::{self, Alone, Assertion};
 use rookery_login::password::{self, Proved};
 use rookery_login::second::{self, RecoveryCodes, Shown};
-use rookery_store::pending_login::Pending;
+use rookery_store::pending_login::{Pending, Waits};
 use rookery_store::{Transaction, factor, known_device, pending_login, user};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,6 +78,14 @@ macro_rules! again {
             }
         }
     }};
+}
+
+/// A login that waits for a second factor, of whoever has the page.
+struct Login {
+    token: PendingToken,
+    user: UserId,
+    /// What was proved.
+    proof: Proof,
 }
 
 /// What was done on a page.
@@ -201,122 +209,134 @@ impl Step<'_> {
     /// Looks at a code of a second factor.
     async fn show_code(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
-        let table = context.table()?;
-        let Some((token, pending)) = self.pending(visit).await? else {
+        let Some(login) = self.pending(visit).await? else {
             // It waited too long: from the beginning.
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
-        let before = factor::find(table, scope, pending.user).await?;
-        let guess = Guess::at_code(pending.user);
-        if let Err(problem) = guess.count(context).await {
-            let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
-            let wrong = Some(Wrong::Wait(retry_after_s));
-            return Ok(visit.code(context, browser, (&token, &before), wrong).await?);
-        }
+        let before = factor::find(context.table()?, scope, login.user).await?;
+        let guess = match self.counted(login.user).await? {
+            Ok(guess) => guess,
+            Err(wait) => {
+                return Ok(visit.code(context, browser, (&login.token, &before), Some(wait)).await?);
+            }
+        };
         let code = self.field("code").trim();
         let shown = if self.field("recovery").is_empty() { Shown::Code(code) } else { Shown::Recovery(code) };
         let mut transaction = Transaction::new();
-        let used = second::used(context, scope, pending.user, &before, shown).await?;
+        let used = second::used(context, scope, login.user, &before, shown).await?;
         let Some((after, method)) = used else {
-            self.record_wrong(visit, pending.user, origin, DenialReason::WrongCode).await?;
-            return Ok(visit.code(context, browser, (&token, &before), Some(Wrong::Code)).await?);
+            self.record_wrong(visit, login.user, origin, DenialReason::WrongCode).await?;
+            return Ok(visit.code(context, browser, (&login.token, &before), Some(Wrong::Code)).await?);
         };
-        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
-        pending_login::spend(&mut transaction, &token);
+        factor::put(&mut transaction, scope, login.user, &before, &after)?;
+        pending_login::spend(&mut transaction, &login.token);
         guess.was_right(&mut transaction);
-        let proof = pending.proof.and(method, context.now());
-        self.begin(visit, browser, transaction, (pending.user, proof), None).await
+        let proof = login.proof.and(method, context.now());
+        self.begin(visit, browser, transaction, (login.user, proof), None).await
     }
 
     /// Looks at a passkey as the second factor. Its challenge is spent by it.
     async fn show_passkey(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
-        let (context, scope) = (self.context, &visit.scope);
-        let Some((token, pending)) = self.pending(visit).await? else {
+        let context = self.context;
+        let Some(login) = self.pending(visit).await? else {
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
-        let before = factor::find(context.table()?, scope, pending.user).await?;
-        let guess = Guess::at_code(pending.user);
-        if let Err(problem) = guess.count(context).await {
-            let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
-            let wrong = Some(Wrong::Wait(retry_after_s));
-            return Ok(visit.code(context, browser, (&token, &before), wrong).await?);
-        }
+        let guess = match self.counted(login.user).await? {
+            Ok(guess) => guess,
+            Err(wait) => {
+                let before = factor::find(context.table()?, &visit.scope, login.user).await?;
+                return Ok(visit.code(context, browser, (&login.token, &before), Some(wait)).await?);
+            }
+        };
         let shown = match Assertion::read(self.field("passkey")) {
             Some(assertion) => {
-                Some(passkey::Shown::second(context, &browser.issuer, assertion, &token).await?)
+                Some(passkey::Shown::second(context, &browser.issuer, assertion, &login.token).await?)
             }
             None => None,
         };
-        again!(self.use_passkey(visit, browser, (&token, &pending), (shown.as_ref(), &guess)))
+        again!(self.use_passkey(visit, browser, &login, (shown.as_ref(), &guess)))
     }
 
     async fn use_passkey(
         &self,
         visit: &Visit,
         browser: &mut Browser,
-        (token, pending): (&PendingToken, &Pending),
+        login: &Login,
         (shown, guess): (Option<&passkey::Shown>, &Guess),
     ) -> Result<Response, Stop> {
         let (context, scope) = (self.context, &visit.scope);
-        let before = factor::find(context.table()?, scope, pending.user).await?;
+        let before = factor::find(context.table()?, scope, login.user).await?;
         let used = shown.ok_or(DenialReason::WrongPasskey);
         let (after, method) = match used.and_then(|shown| shown.used_besides(context, &before)) {
             Ok(used) => used,
             Err(reason) => {
-                self.record_wrong(visit, pending.user, &self.facts.origin, reason).await?;
-                return Ok(visit.code(context, browser, (token, &before), Some(Wrong::Passkey)).await?);
+                self.record_wrong(visit, login.user, &self.facts.origin, reason).await?;
+                return Ok(visit
+                    .code(context, browser, (&login.token, &before), Some(Wrong::Passkey))
+                    .await?);
             }
         };
         let mut transaction = Transaction::new();
-        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
-        pending_login::spend(&mut transaction, token);
+        factor::put(&mut transaction, scope, login.user, &before, &after)?;
+        pending_login::spend(&mut transaction, &login.token);
         guess.was_right(&mut transaction);
-        let proof = pending.proof.clone().and(method, context.now());
-        self.begin(visit, browser, transaction, (pending.user, proof), None).await
+        let proof = login.proof.clone().and(method, context.now());
+        self.begin(visit, browser, transaction, (login.user, proof), None).await
     }
 
     /// Looks at the first code of an authenticator that was offered on a page.
     async fn enrol(&self, visit: &Visit, browser: &mut Browser) -> Result<Response, Stop> {
         let (context, origin, scope) = (self.context, &self.facts.origin, &visit.scope);
         let (table, text) = (context.table()?, self.field("pending"));
-        let Some((token, pending)) = self.pending(visit).await? else {
+        let Some(login) = self.pending(visit).await? else {
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
-        let before = factor::find(table, scope, pending.user).await?;
-        let found = user::find(table, scope, pending.user).await?.ok_or(Problem::Unauthenticated)?;
+        let before = factor::find(table, scope, login.user).await?;
+        let found = user::find(table, scope, login.user).await?.ok_or(Problem::Unauthenticated)?;
         let offer = second::offered(context, scope, &found, &before).await?;
         // Who has a factor meanwhile shows that one; and an offer does not wait for ever.
         let Some(offer) = offer.filter(|_| !before.has_second()) else {
             return Ok(visit.log_in(context, browser, None, None).await?);
         };
-        let guess = Guess::at_code(pending.user);
-        if let Err(problem) = guess.count(context).await {
-            let Problem::TooManyRequests { retry_after_s } = problem else { return Err(problem.into()) };
-            let wrong = Some(Wrong::Wait(retry_after_s));
-            return Ok(visit.enrol(context, browser, (text, &offer), wrong).await?);
-        }
+        let guess = match self.counted(login.user).await? {
+            Ok(guess) => guess,
+            Err(wait) => return Ok(visit.enrol(context, browser, (text, &offer), Some(wait)).await?),
+        };
         let code = self.field("code").trim();
-        let confirmed = second::confirmed(context, scope, pending.user, &before, code).await?;
+        let confirmed = second::confirmed(context, scope, login.user, &before, code).await?;
         let Some((after, codes)) = confirmed else {
             let wrong = Some(Wrong::Code);
-            self.record_wrong(visit, pending.user, origin, DenialReason::WrongCode).await?;
+            self.record_wrong(visit, login.user, origin, DenialReason::WrongCode).await?;
             return Ok(visit.enrol(context, browser, (text, &offer), wrong).await?);
         };
         let mut transaction = Transaction::new();
-        factor::put(&mut transaction, scope, pending.user, &before, &after)?;
-        pending_login::spend(&mut transaction, &token);
+        factor::put(&mut transaction, scope, login.user, &before, &after)?;
+        pending_login::spend(&mut transaction, &login.token);
         guess.was_right(&mut transaction);
-        let proof = pending.proof.and(Method::Otp, context.now());
-        self.begin(visit, browser, transaction, (pending.user, proof), Some(codes)).await
+        let proof = login.proof.and(Method::Otp, context.now());
+        self.begin(visit, browser, transaction, (login.user, proof), Some(codes)).await
     }
 
     /// The login that waits for a second factor, if it is one of this tenant and waits still.
-    async fn pending(&self, visit: &Visit) -> Result<Option<(PendingToken, Pending)>, Stop> {
+    async fn pending(&self, visit: &Visit) -> Result<Option<Login>, Stop> {
         let Ok(token) = self.field("pending").parse::<PendingToken>() else { return Ok(None) };
         let known = pending_login::find(self.context.table()?, &token, self.context.now()).await?;
-        Ok(known
-            .filter(|known| known.scope == visit.scope && known.session.is_none())
-            .map(|known| (token, known)))
+        Ok(match known {
+            Some(Pending { scope, user, waits: Waits::Login(proof) }) if scope == visit.scope => {
+                Some(Login { token, user, proof })
+            }
+            _ => None,
+        })
+    }
+
+    /// Counts a guess at what somebody has to show, or answers what the page says to whoever has to wait.
+    async fn counted(&self, user: UserId) -> Result<Result<Guess, Wrong>, Stop> {
+        let guess = Guess::at_code(user);
+        match guess.count(self.context).await {
+            Ok(()) => Ok(Ok(guess)),
+            Err(Problem::TooManyRequests { retry_after_s }) => Ok(Err(Wrong::Wait(retry_after_s))),
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     async fn record_wrong(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rookery_domain::hash::Sha256;
 use rookery_domain::id::{SessionId, TenantId, UserId};
 use rookery_domain::pending_login::{PendingToken, WAITS_FOR};
-use rookery_domain::session::{Method, Proof, Session};
+use rookery_domain::session::{Method, Proof};
 use serde::{Deserialize, Serialize};
 
 use crate::{Key, Partition, Record, Refusal, StoreError, Table, TenantScope, Transaction};
@@ -34,10 +34,17 @@ pub struct Pending {
     pub scope: TenantScope,
     /// Who logs in.
     pub user: UserId,
-    /// What was proved.
-    pub proof: Proof,
-    /// The session that runs already, where the second factor is shown once more.
-    pub session: Option<SessionId>,
+    /// For what.
+    pub waits: Waits,
+}
+
+/// What a second factor is to be shown for.
+#[derive(Debug, Clone)]
+pub enum Waits {
+    /// A login, with what was proved.
+    Login(Proof),
+    /// A session that runs: it is shown once more, and nobody is logged in by it.
+    Session(SessionId),
 }
 
 fn key(token: &PendingToken) -> Key {
@@ -52,16 +59,7 @@ pub fn put(
     user: UserId,
     proof: &Proof,
 ) -> Result<(), StoreError> {
-    let record = PendingRecord {
-        tenant: scope.tenant(),
-        user,
-        digest: token.digest(),
-        methods: proof.methods.clone(),
-        proved_at: proof.at,
-        session: None,
-        ttl: (proof.at + WAITS_FOR).as_second(),
-    };
-    transaction.create(&key(token), &record, Refusal::Taken("id"))
+    write(transaction, scope, token, user, (proof.methods.clone(), None, proof.at))
 }
 
 /// Adds to a transaction that a session that runs waits for a second factor.
@@ -69,17 +67,27 @@ pub fn put_again(
     transaction: &mut Transaction,
     scope: &TenantScope,
     token: &PendingToken,
-    session: &Session,
+    (user, session): (UserId, SessionId),
     now: Timestamp,
+) -> Result<(), StoreError> {
+    write(transaction, scope, token, user, (Vec::new(), Some(session), now))
+}
+
+fn write(
+    transaction: &mut Transaction,
+    scope: &TenantScope,
+    token: &PendingToken,
+    user: UserId,
+    (methods, session, since): (Vec<Method>, Option<SessionId>, Timestamp),
 ) -> Result<(), StoreError> {
     let record = PendingRecord {
         tenant: scope.tenant(),
-        user: session.user,
+        user,
         digest: token.digest(),
-        methods: session.proof.methods.clone(),
-        proved_at: session.proof.at,
-        session: Some(session.id),
-        ttl: (now + WAITS_FOR).as_second(),
+        methods,
+        proved_at: since,
+        session,
+        ttl: (since + WAITS_FOR).as_second(),
     };
     transaction.create(&key(token), &record, Refusal::Taken("id"))
 }
@@ -97,8 +105,12 @@ pub async fn find(
     Ok(known.map(|known| Pending {
         scope: TenantScope::of_pending(known.tenant),
         user: known.user,
-        proof: Proof { methods: known.methods, at: known.proved_at, second_factor_at: None },
-        session: known.session,
+        waits: match known.session {
+            Some(session) => Waits::Session(session),
+            None => {
+                Waits::Login(Proof { methods: known.methods, at: known.proved_at, second_factor_at: None })
+            }
+        },
     }))
 }
 
