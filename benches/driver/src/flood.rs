@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::Failure;
-use crate::function::{Process, Start};
+use crate::function::Process;
 use crate::http_call::{HttpCall, read_answer};
 use crate::report::Verdict;
 use crate::statistics::median;
-use crate::world::{Helpers, login, signup, text};
+use crate::world::{Helpers, login, signup, slug, text};
 
 /// Guesses per second, and for how long.
 const PER_SECOND: u32 = 200;
@@ -32,10 +32,7 @@ struct Door {
 
 impl Door {
     async fn open(helpers: &Helpers) -> Result<Self, Failure> {
-        let (binary, handler) = helpers.binary_of("/v1/auth/login")?;
-        let (environment, logs) = (helpers.environment(), helpers.logs());
-        let function = Process::start(&Start { binary: &binary, handler, environment, logs }).await?;
-        Ok(Self { function, sequence: 0 })
+        Ok(Self { function: helpers.start("/v1/auth/login").await?, sequence: 0 })
     }
 
     async fn ask(&mut self, call: &HttpCall) -> Result<(u64, Value), Failure> {
@@ -86,7 +83,7 @@ pub(crate) async fn flood(helpers: &mut Helpers) -> Result<Verdict, Failure> {
     for number in [FLOODED, NEIGHBOUR] {
         helpers.call(&signup(number)).await?;
     }
-    let (owner, neighbour) = (login(&format!("bench-{FLOODED}")), login(&format!("bench-{NEIGHBOUR}")));
+    let (owner, neighbour) = (login(&slug(FLOODED)), login(&slug(NEIGHBOUR)));
     let device = text(&helpers.call(&owner).await?, "/device_token")?;
     let mut wrong = owner.body().clone();
     wrong["password"] = json!("not the one");

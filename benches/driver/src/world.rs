@@ -41,14 +41,12 @@ impl Helpers {
         &self.environment
     }
 
-    pub(crate) fn logs(&self) -> &Path {
-        &self.logs
-    }
-
-    /// The binary of the function that answers a route, and its name.
-    pub(crate) fn binary_of(&self, route: &str) -> Result<(PathBuf, &'static str), Failure> {
+    /// Starts one more of the function that answers a route.
+    pub(crate) async fn start(&self, route: &str) -> Result<Process, Failure> {
         let Place { area, handler } = self.bundle.of_route(route)?;
-        Ok((self.binaries.join(area), handler))
+        let binary = self.binaries.join(area);
+        let start = Start { binary: &binary, handler, environment: &self.environment, logs: &self.logs };
+        Process::start(&start).await
     }
 
     pub(crate) fn bundle(&self) -> &Bundle {
@@ -57,11 +55,10 @@ impl Helpers {
 
     /// Calls a route and insists on a 2xx.
     pub(crate) async fn call(&mut self, call: &HttpCall) -> Result<Value, Failure> {
-        let Place { area, handler } = self.bundle.of_route(call.route())?;
+        let Place { handler, .. } = self.bundle.of_route(call.route())?;
         if !self.running.contains_key(handler) {
-            let binary = self.binaries.join(area);
-            let start = Start { binary: &binary, handler, environment: &self.environment, logs: &self.logs };
-            self.running.insert(handler, Process::start(&start).await?);
+            let started = self.start(call.route()).await?;
+            self.running.insert(handler, started);
         }
         self.sequence += 1;
         let function = self.running.get_mut(handler).ok_or("the helper was started above")?;
@@ -159,10 +156,10 @@ impl World {
     /// Does the main job once: signs up, makes an app, uploads two versions of the example, releases them.
     pub(crate) async fn make(helpers: &mut Helpers, example: &Path) -> Result<Self, Failure> {
         helpers.call(&signup(PASSKEY_OWNER)).await?;
-        let device = passkey(helpers, &format!("bench-{PASSKEY_OWNER}")).await?;
+        let device = passkey(helpers, &slug(PASSKEY_OWNER)).await?;
         let signup = helpers.call(&signup(0)).await?;
         let token = text(&signup, "/api_key/secret")?;
-        let slug = "bench-0".to_owned();
+        let slug = slug(0);
         let session = text(&helpers.call(&login(&slug)).await?, "/access_token")?;
         let organization = text(&signup, "/organization/id")?;
         let call = HttpCall::new("POST", "/v1/apps", &[]).token(&token);
@@ -231,10 +228,15 @@ impl World {
 const PASSKEY_OWNER: u64 = 0xff_ff_ff;
 const PASSWORD: &str = "correct horse battery staple";
 
+/// The slug of the tenant of a signup.
+pub(crate) fn slug(sequence: u64) -> String {
+    format!("bench-{sequence}")
+}
+
 /// A signup that no other has the slug or the address of.
 pub(crate) fn signup(sequence: u64) -> HttpCall {
     let body = json!({
-        "tenant": {"name": "Bench", "slug": format!("bench-{sequence}")},
+        "tenant": {"name": "Bench", "slug": slug(sequence)},
         "owner": {"email": format!("owner{sequence}@example.com"), "name": "Owner", "password": PASSWORD},
     });
     let [.., b, c, d] = sequence.to_be_bytes();

@@ -159,7 +159,7 @@ impl Query {
         // Only by reading on would it be known how many there are, which the protocol does not ask for (RFC 9865, section 2.1).
         let is_all = next.is_none() && self.cursor.as_ref().is_none_or(String::is_empty);
         let total = (self.start.is_some() || is_all).then_some(read);
-        let start = if total.is_some() { self.start.or(Some(1)) } else { None };
+        let start = total.map(|_| self.start.unwrap_or(1));
         let next = next.filter(|_| self.start.is_none()).map(|after| self.paging(scope).cursor(after));
         body::ListResponse::new(shown, total, start, next)
     }
