@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, StatusCode};
+use rookery_clock::worked;
 use rookery_domain::binding::{Grant, Subject};
 use rookery_domain::node::NodeId;
 use rookery_domain::permission::right;
@@ -41,13 +42,6 @@ async fn open() -> Answer {
 
 async fn authorized(_: Scope<right::DivisionRead>) -> Answer {
     Answer::no_content()
-}
-
-/// The time that this thread has worked, and everything here is done by it. Where the system does not tell, the time that passed.
-fn worked(since: Instant) -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| since.elapsed(), Duration::from_nanos)
 }
 
 /// A division eight levels deep, and somebody who may read it: by the last of 50 bindings, given to groups in chains of eight.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rookery_access::{Membership, Principal, Rights};
+use rookery_clock::worked;
 use rookery_domain::binding::{Circumstances, Condition, Grant, Subject};
 use rookery_domain::id::{AppId, BindingId, DivisionId, GroupId, OrganizationId, RoleId, TenantId, UserId};
 use rookery_domain::node::{Lineage, NodeId};
@@ -78,13 +79,6 @@ fn rights(everywhere: bool) -> Rights {
     let roles = (0..7).map(|number| (RoleId::from_uuid(bits(number)), held.clone())).collect();
     Rights::new(Principal::User(UserId::from_uuid(bits(1))), membership, grants.collect(), roles)
         .unwrap_or_else(|fault| panic!("{fault}"))
-}
-
-/// The time that this thread has worked. Where the system does not tell, the time that passed.
-fn worked(since: Instant) -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| since.elapsed(), Duration::from_nanos)
 }
 
 /// The time of one decision, of the quickest round.

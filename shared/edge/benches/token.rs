@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rookery_clock::worked;
 use rookery_domain::access_token::{Claims, Holder};
 use rookery_domain::id::{SessionId, TenantId, UserId};
 use rookery_domain::token_key::{Algorithm, at_once};
@@ -40,13 +41,6 @@ fn claims(now: i64) -> Claims {
         act: None,
         trust: None,
     }
-}
-
-/// The time that this thread has worked. Where the system does not tell, the time that passed.
-fn worked(since: Instant) -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| since.elapsed(), Duration::from_nanos)
 }
 
 /// The time of one check, of the quickest round.

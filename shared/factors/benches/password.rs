@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use rookery_clock::worked;
 use rookery_domain::password::Password;
 use rookery_factors::password::{hash, verify};
 
@@ -13,13 +14,6 @@ const ROUNDS: u32 = 20;
 /// Memory for which a function has a whole processor, in MB.
 const WHOLE: f64 = 1769.0;
 const SIZES: [u32; 3] = [256, 512, 1024];
-
-/// The time that this thread has worked. Where the system does not tell, the time that passed.
-fn worked(since: Instant) -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanos.map_or_else(|| since.elapsed(), Duration::from_nanos)
-}
 
 fn main() {
     let password = Password::presented("correct horse battery staple".to_owned())
