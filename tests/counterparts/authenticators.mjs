@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 
 import {
-  SCREENS, authorize, click, ends, focused, hasNoFault, looksWell, picture, press, saidAt, somebody, tabTo, through, told,
+  SCREENS, click, comes, ends, focused, hasNoFault, looksWell, picture, press, saidAt, somebody, tabTo, through, told,
 } from './chromium.mjs'
 import { step } from './common.mjs'
 
@@ -42,13 +42,6 @@ function code(key, steps = 0) {
 
 /** A code that the authenticator does not show. */
 const another = (key) => (code(key) === '000000' ? '000001' : '000000')
-
-async function comes(page, say, person) {
-  await page.goto(authorize({ prompt: 'login consent' }))
-  await page.getByLabel(say.email).fill(person.email)
-  await page.getByLabel(say.password).fill(person.password)
-  await click(page, say.enter)
-}
 
 /** The key that the page shows, which is what can be scanned, too. */
 async function shownKey(page, say) {

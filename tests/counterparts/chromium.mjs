@@ -104,6 +104,19 @@ export const leads = (page, act) => Promise.all([page.waitForNavigation(), act])
 export const press = (page, key) => leads(page, page.keyboard.press(key))
 export const click = (page, name) => leads(page, page.getByRole('button', { name, exact: true }).click())
 
+/** Comes to the page to log in on, with the words that it has, and logs in there with a password. */
+export async function comes(page, say, person) {
+  await page.goto(authorize({ prompt: 'login consent' }))
+  await enters(page, say, person)
+}
+
+/** Logs in with a password, on the page that asks for one. */
+export async function enters(page, say, { email, password }) {
+  await page.getByLabel(say.email).fill(email)
+  await page.getByLabel(say.password).fill(password)
+  await click(page, say.enter)
+}
+
 export const focused = (page) => page.locator(':focus')
 
 /** Goes by the keyboard to what is next, which has to be the control of this name, and to be seen. */

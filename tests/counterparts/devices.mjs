@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 
 import {
-  SCREENS, authorize, came, click, ends, focused, hasNoFault, looksWell, picture, press, saidAt, somebody, tabTo, through, told,
+  SCREENS, authorize, came, click, comes, ends, enters, focused, hasNoFault, looksWell, picture, press, saidAt, somebody, tabTo, through, told,
 } from './chromium.mjs'
 import { step } from './common.mjs'
 
@@ -131,21 +131,13 @@ function leave(parameters) {
 
 const bye = { client_id: client.id, post_logout_redirect_uri: farewell, state: 'of this browser' }
 
-/** Logs somebody in, as far as the page that asks whether the client may in. */
-async function logIn({ page }, say, person) {
-  await page.goto(authorize({ prompt: 'login consent' }))
-  await page.getByLabel(say.email).fill(person.email)
-  await page.getByLabel(say.password).fill(person.password)
-  await click(page, say.enter)
-  assert.equal(await page.title(), say.consent)
-}
-
 // Whoever comes by a link that anybody could have made is asked.
 async function logOut(language, person) {
   const say = words[language]
   const one = await somebody(language)
   const { page } = one
-  await logIn(one, say, person)
+  await comes(page, say, person)
+  assert.equal(await page.title(), say.consent)
   await page.goto(leave(bye))
   await looksWell(page, language, say.leave)
   await picture(page, `${language}-logout`)
@@ -173,7 +165,8 @@ async function logOut(language, person) {
   came(page, farewell)
   step(`${language}: logged out, and sent on`)
 
-  await logIn(one, say, person)
+  await comes(page, say, person)
+  assert.equal(await page.title(), say.consent)
   await page.goto(leave({}))
   await click(page, say.out)
   await looksWell(page, language, say.left)
@@ -202,9 +195,7 @@ async function onScreens(person) {
     await page.getByLabel(say.field).fill(shown.user_code)
     await click(page, say.go)
     await look('device-login')
-    await page.getByLabel(say.email).fill(person.email)
-    await page.getByLabel(say.password).fill(person.password)
-    await click(page, say.enter)
+    await enters(page, say, person)
     await look('device-consent')
     await click(page, say.allow)
     await look('device-allowed')

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 
 import {
-  SCREENS, authorize, came, click, ends, focused, hasNoFault, looksWell, picture, press, saidAt, sessionOf, somebody, tabTo,
+  SCREENS, authorize, came, click, comes, ends, focused, hasNoFault, looksWell, picture, press, saidAt, sessionOf, somebody, tabTo,
   through, told,
 } from './chromium.mjs'
 import { step } from './common.mjs'
@@ -65,13 +65,6 @@ async function register({ page }, person) {
     return (await navigator.credentials.create({ publicKey })).toJSON()
   }, options)
   return (await call('/v1/me/passkeys', { name: 'Chromium', passkey }, 201, token)).recovery_codes
-}
-
-async function comes(page, say, person) {
-  await page.goto(authorize({ prompt: 'login consent' }))
-  await page.getByLabel(say.email).fill(person.email)
-  await page.getByLabel(say.password).fill(person.password)
-  await click(page, say.enter)
 }
 
 const unused = (page, say) => page.getByRole('alert').filter({ hasText: say.unused })

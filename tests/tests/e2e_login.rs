@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::Method;
 use rookery_domain::invitation::InvitationToken;
 use rookery_store::{TenantScope, Transaction, invitation, random};
+use rookery_tests::household::holder;
 use rookery_tests::stack::{Stack, eventually};
 use rookery_tests::world::{Actor, Reply, sign_up_body};
 use serde_json::{Value, json};
@@ -35,10 +36,6 @@ async fn log_in(stack: &Stack, slug: &str) -> Reply {
 
 async fn refresh(stack: &Stack, token: &str) -> Reply {
     stack.post(&Actor::anonymous(), "/v1/auth/refresh", json!({"refresh_token": token})).await
-}
-
-fn holder(owner: &Actor, tokens: &Reply) -> Actor {
-    Actor { token: Some(tokens.text("/access_token")), tenant: owner.tenant.clone() }
 }
 
 /// Waits until somebody is refused, which takes as long as functions keep what they read.

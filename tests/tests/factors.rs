@@ -1,13 +1,11 @@
 //! Second factors, and how often secrets may be guessed: as people, their administrators and strangers meet them.
 
 use rookery_factors::totp;
-use rookery_tests::household::base32;
+use rookery_tests::household::{self, EMAIL, PASSWORD, base32, holder};
 use rookery_tests::unreliable::Unreliable;
-use rookery_tests::world::{Actor, Reply, World, sign_up_body};
+use rookery_tests::world::{Actor, Reply, World};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "tulip-94-Gravel-moth";
-const EMAIL: &str = "ada@example.com";
 /// Longer than what decides about callers is kept in memory.
 const SETTLED: i64 = 20;
 
@@ -15,10 +13,7 @@ const SETTLED: i64 = 20;
 async fn house() -> (World, Unreliable, Actor) {
     let office = Unreliable::new().await;
     let world = World::over(&office.url, &[("SIGNUPS_PER_HOUR", "1000")]).await;
-    let mut body = sign_up_body("a-nest");
-    body["owner"]["password"] = json!(PASSWORD);
-    let founded = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-    let owner = Actor { token: Some(founded.text("/api_key/secret")), tenant: founded.text("/tenant/id") };
+    let owner = household::house(&world, "a-nest").await;
     (world, office, owner)
 }
 
@@ -32,10 +27,6 @@ async fn try_password(world: &World, email: &str, password: &str, device: Option
 
 async fn log_in(world: &World) -> Reply {
     try_password(world, EMAIL, PASSWORD, None).await
-}
-
-fn holder(owner: &Actor, tokens: &Reply) -> Actor {
-    Actor { token: Some(tokens.text("/access_token")), tenant: owner.tenant.clone() }
 }
 
 async fn show(world: &World, token: &str, code: &str) -> Reply {

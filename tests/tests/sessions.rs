@@ -1,20 +1,12 @@
 //! Logging in, staying so, and being logged out: sessions as people and their clients meet them.
 
 use http::Method;
-use rookery_tests::world::{Actor, Reply, World, sign_up_body};
+use rookery_tests::household::{EMAIL, PASSWORD, holder, house};
+use rookery_tests::world::{Actor, Reply, World};
 use serde_json::{Value, json};
 
 /// Longer than what decides about callers is kept in memory.
 const SETTLED: i64 = 20;
-const PASSWORD: &str = "quarrel-Nimbus-47-oxide";
-
-/// A tenant whose owner can log in.
-async fn house(world: &World, slug: &str) -> Actor {
-    let mut body = sign_up_body(slug);
-    body["owner"]["password"] = json!(PASSWORD);
-    let reply = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-    Actor { token: Some(reply.text("/api_key/secret")), tenant: reply.text("/tenant/id") }
-}
 
 async fn log_in(world: &World, slug: &str, email: &str, password: &str) -> Reply {
     let body = json!({"tenant": slug, "email": email, "password": password});
@@ -22,12 +14,7 @@ async fn log_in(world: &World, slug: &str, email: &str, password: &str) -> Reply
 }
 
 async fn owner_logs_in(world: &World, slug: &str) -> Reply {
-    log_in(world, slug, "ada@example.com", PASSWORD).await.expect(200)
-}
-
-/// Whoever holds the access token of an answer.
-fn holder(owner: &Actor, tokens: &Reply) -> Actor {
-    Actor { token: Some(tokens.text("/access_token")), tenant: owner.tenant.clone() }
+    log_in(world, slug, EMAIL, PASSWORD).await.expect(200)
 }
 
 async fn refresh(world: &World, token: &str) -> Reply {

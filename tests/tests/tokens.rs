@@ -8,10 +8,10 @@ use rookery_domain::hash::Sha256;
 use rookery_domain::token_key::{Algorithm, TokenKey};
 use rookery_edge::Kind;
 use rookery_store::token_key::{self, Signer, Verifier};
-use rookery_tests::world::{Actor, Reply, World, all_routes, sign_up_body};
+use rookery_tests::household::{self, EMAIL, try_password};
+use rookery_tests::world::{Actor, Reply, World, all_routes};
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "quarrel-Nimbus-47-oxide";
 const DAY: i64 = 24 * 3600;
 
 /// A tenant with somebody who has logged in, and what it takes to make tokens as the platform does.
@@ -24,15 +24,7 @@ struct House {
 }
 
 async fn log_in(world: &World, slug: &str) -> Reply {
-    let body = json!({"tenant": slug, "email": "ada@example.com", "password": PASSWORD});
-    world.post(&Actor::anonymous(), "/v1/auth/login", body).await.expect(200)
-}
-
-async fn found(world: &World, slug: &str) -> Actor {
-    let mut body = sign_up_body(slug);
-    body["owner"]["password"] = json!(PASSWORD);
-    let reply = world.post(&Actor::anonymous(), "/v1/signup", body).await.expect(201);
-    Actor { token: Some(reply.text("/api_key/secret")), tenant: reply.text("/tenant/id") }
+    try_password(world, slug, EMAIL).await.expect(200)
 }
 
 fn part(token: &str, at: usize) -> Value {
@@ -45,7 +37,7 @@ async fn keys(world: &World) -> Vec<TokenKey> {
 
 async fn house() -> House {
     let world = World::with_kms().await;
-    let owner = found(&world, "acme").await;
+    let owner = household::house(&world, "acme").await;
     let token = log_in(&world, "acme").await.text("/access_token");
     let key = keys(&world).await.remove(0);
     let signer = token_key::open(world.context().clients(), &key).await.unwrap().unwrap();
@@ -203,7 +195,7 @@ async fn what_was_touched_is_refused() {
 #[tokio::test]
 async fn a_token_is_of_one_tenant() {
     let house = house().await;
-    let other = found(&house.world, "other").await;
+    let other = household::house(&house.world, "other").await;
     let theirs = part(&log_in(&house.world, "other").await.text("/access_token"), 1);
     for changes in [
         json!({"tenant": other.tenant}),
@@ -306,7 +298,7 @@ async fn keys_come_and_go_without_anybody_noticing() {
     let world = World::with_kms().await;
     assert_eq!(published(&world).await, Vec::<Value>::new());
     assert_eq!(rotate(&world, scheduled()).await, json!({"made": []}));
-    let owner = found(&world, "acme").await;
+    let owner = household::house(&world, "acme").await;
     let mut tokens = log_in(&world, "acme").await;
     let [first] = &published(&world).await[..] else { panic!("one key") };
     assert_eq!(first["kid"], part(&tokens.text("/access_token"), 0)["kid"]);
@@ -360,7 +352,7 @@ async fn an_operator_replaces_the_keys_at_once() {
 async fn who_signs_first_makes_the_key_and_makes_one() {
     let world = World::with_kms().await;
     for slug in ["one", "two", "three"] {
-        found(&world, slug).await;
+        household::house(&world, slug).await;
     }
     let (one, two, three) =
         tokio::join!(log_in(&world, "one"), log_in(&world, "two"), log_in(&world, "three"));

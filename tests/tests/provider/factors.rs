@@ -77,15 +77,21 @@ async fn a_second_factor_is_asked_for_on_the_pages() {
     assert!(html(&again).contains("type=\"password\""));
 }
 
+/// Somebody whose tenant asks for a second factor from now on, before the page to set one up on.
+async fn has_to_set_up(house: &House) -> (Browser<'_>, Reply) {
+    let settings = json!({"require_second_factor": true});
+    house.world.patch(&house.owner, "/v1/tenant/settings", settings).await.expect(200);
+    let browser = Browser::new(&house.world);
+    let login = browser.open(&house.query(&[])).await.expect(200);
+    let page = browser.log_in(&login, EMAIL, PASSWORD).await.expect(200);
+    (browser, page)
+}
+
 #[tokio::test]
 async fn who_has_to_have_a_second_factor_sets_one_up() {
     let house = House::new(json!({})).await;
     let world = &house.world;
-    let settings = json!({"require_second_factor": true});
-    world.patch(&house.owner, "/v1/tenant/settings", settings).await.expect(200);
-    let browser = Browser::new(world);
-    let login = browser.open(&house.query(&[])).await.expect(200);
-    let page = browser.log_in(&login, EMAIL, PASSWORD).await.expect(200);
+    let (browser, page) = has_to_set_up(&house).await;
     let text = html(&page);
     assert!(
         text.contains("Set up a second factor") && text.contains("<svg ") && !text.contains("style="),
@@ -135,12 +141,7 @@ async fn who_has_to_have_a_second_factor_sets_one_up() {
 #[tokio::test]
 async fn one_first_code_that_comes_twice_at_once_sets_one_factor_up() {
     let house = House::new(json!({})).await;
-    let world = &house.world;
-    let settings = json!({"require_second_factor": true});
-    world.patch(&house.owner, "/v1/tenant/settings", settings).await.expect(200);
-    let browser = Browser::new(world);
-    let login = browser.open(&house.query(&[])).await.expect(200);
-    let page = browser.log_in(&login, EMAIL, PASSWORD).await.expect(200);
+    let (browser, page) = has_to_set_up(&house).await;
     let first = code(&house, &base32(&shown(&page).remove(0)));
     let typed = [("code", first.as_str())];
     let (left, right) =
