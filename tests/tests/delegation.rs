@@ -1,8 +1,6 @@
 //! Administration that was handed on: what somebody may manage who was given a role on a part of the tenant, and how nobody gets at
 //! more than they have.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use http::Method;
 use rookery_domain::id::{DivisionId, OrganizationId, UserId, WorkspaceId};
 use rookery_tests::world::{Actor, Reply, World};

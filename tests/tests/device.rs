@@ -1,7 +1,5 @@
 //! Devices: what they are offered, what they fetch, and what that costs.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::sync::atomic::Ordering;
 
 use http::Method;

@@ -1,7 +1,5 @@
 //! Whatever is sent to any route is answered with a problem or a result, never with a fault of ours.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use rookery_tests::fuzz::{Deed, Dice, Shot, operations, shot};
 use rookery_tests::ids::Ids;
 use rookery_tests::world::{Actor, World, openapi};

@@ -1,7 +1,5 @@
 //! What becomes of a client's tokens: others ask whether they are good, and clients give them back.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::collections::BTreeSet;
 
 use rookery_domain::id::{SessionId, UserId};

@@ -1,7 +1,5 @@
 //! API keys beyond making and revoking them: service keys, rotation, limits, and when they were last used.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use http::Method;
 use rookery_domain::usage::{Batch, Count, KeyUse, Meter};
 use rookery_edge::{Kind, SqsBatchResponse};

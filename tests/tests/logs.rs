@@ -1,7 +1,5 @@
 //! No secret, token, password or personal data is logged, whatever is sent and however it fails.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,4 @@
 //! Mails of invitations, with something in the place of SES that writes down what it is sent.
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
 
 use std::sync::{Arc, Mutex};
 

@@ -19,7 +19,7 @@ fn the_stored_document_is_what_the_routes_make() {
     let stored = std::fs::read_to_string(&path).unwrap();
     assert!(
         stored == made,
-        "docs/openapi.json is out of date: {UPDATE}=1 cargo nextest run --workspace --test openapi"
+        "docs/openapi.json is out of date: {UPDATE}=1 cargo nextest run --workspace --test stories openapi::"
     );
 }
 
@@ -33,7 +33,7 @@ fn the_stored_catalogue_is_what_the_code_makes() {
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stored == made,
-        "docs/PERMISSIONS.md is out of date: {UPDATE}=1 cargo nextest run --workspace --test openapi"
+        "docs/PERMISSIONS.md is out of date: {UPDATE}=1 cargo nextest run --workspace --test stories openapi::"
     );
 }
 

@@ -1,5 +1,4 @@
 //! What a tenant may have at the most.
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
 
 use rookery_domain::quota::{Holder, Plan, Quota, Standing};
 use rookery_domain::usage::{Bucket, Count, Granularity, Meter};

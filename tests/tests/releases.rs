@@ -1,7 +1,5 @@
 //! Channels and releases.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::collections::BTreeSet;
 
 use http::Method;

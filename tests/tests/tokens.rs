@@ -1,7 +1,5 @@
 //! Access tokens as their enemies make them, and the keys behind them through the years.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use rookery_domain::hash::Sha256;

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(change("infra/data.yaml"), Some(Change::Nested));
         for other in [
             "README.md",
-            "tests/tests/e2e.rs",
+            "tests/e2e/main.rs",
             "target/debug/x.rs",
             "shared/.lib.rs.swp",
             "infra/local/cloud.py",

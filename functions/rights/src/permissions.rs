@@ -82,7 +82,7 @@ async fn list(
 /// The catalogue and the predefined roles as a page of the documentation.
 pub fn document() -> String {
     let mut text = String::from(
-        "# Permissions\n\nGenerated from the code: `UPDATE_DOCS=1 cargo nextest run --workspace --test openapi`. \
+        "# Permissions\n\nGenerated from the code: `UPDATE_DOCS=1 cargo nextest run --workspace --test stories openapi::`. \
          What roles, bindings and keys are is in [ACCESS.md](ACCESS.md).\n\n## Predefined roles\n\n\
          | role | what for | permissions |\n| --- | --- | --- |\n",
     );

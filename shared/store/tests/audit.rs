@@ -1,13 +1,10 @@
 //! The audit log: numbered without gaps whoever writes, one entry per event however often it comes, and rebuilt from evidence.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod platform;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::platform::{Platform, event, scope, tenant};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Platform, event, scope, tenant};
 use proptest::prelude::*;
 use rookery_domain::audit::{Entry, ids_between};
 use rookery_domain::event::{Event, Outcome};
@@ -229,7 +226,7 @@ proptest! {
             "resource": {"kind": "app", "id": name("resource", *resource)},
             "action": name("action", *action), "outcome": outcome(*denied),
         }))).collect();
-        let moment = |second: i64| Moment::from(jiff::Timestamp::from_second(platform::NOW + second).unwrap());
+        let moment = |second: i64| Moment::from(jiff::Timestamp::from_second(super::platform::NOW + second).unwrap());
         let query = Query {
             actor: actor.map(|n| name("actor", n)),
             resource: resource.map(|n| name("resource", n)),

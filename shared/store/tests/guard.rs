@@ -1,11 +1,8 @@
 //! A request that is bound to a tenant reaches nothing of another, whatever scope it holds.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod platform;
 
 use std::error::Error;
 
-use platform::{Platform, scope};
+use super::platform::{Platform, scope};
 use rookery_domain::id::AppId;
 use rookery_store::guard::{self, Trespass};
 use rookery_store::{Slice, StoreError, Transaction, app, node};

@@ -1,11 +1,8 @@
 //! Migrations over what an earlier release stored.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod platform;
-
+use super::platform::{Item, NOW, Platform};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use platform::{Item, NOW, Platform};
 use rookery_domain::account::TenantState;
 use rookery_domain::binding::Subject;
 use rookery_domain::id::{TenantId, UserId};

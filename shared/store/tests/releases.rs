@@ -1,11 +1,7 @@
 //! Releases and what devices are offered: both change in one transaction, or neither does.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
-mod platform;
-
+use super::platform::{NOW, Platform, scope};
 use jiff::Timestamp;
-use platform::{NOW, Platform, scope};
 use rookery_domain::app::{Ancestors, App, AppKey};
 use rookery_domain::channel::{ChannelName, Serving};
 use rookery_domain::event::{Actor, ActorKind};

@@ -1,13 +1,10 @@
 //! Reports of devices: each counts once, whatever comes again and whoever counts.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod platform;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::platform::{NOW, Platform, scope};
 use jiff::Timestamp;
-use platform::{NOW, Platform, scope};
 use rookery_domain::id::ReleaseId;
 use rookery_domain::report::{DeviceEvent, Report};
 use rookery_store::{release, report};

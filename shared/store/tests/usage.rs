@@ -1,13 +1,10 @@
 //! Usage: exact whatever arrives how often, in which order and at the same time; and rebuilt from its batches.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod platform;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::platform::{NOW, Platform, event_id, scope, tenant};
 use jiff::Timestamp;
-use platform::{NOW, Platform, event_id, scope, tenant};
 use proptest::prelude::*;
 use rookery_domain::usage::{Batch, Bucket, Granularity, Meter, Range, Tally, fold};
 use rookery_store::usage::{self, COUNTED_SECONDS, KEPT_SECONDS, Part};

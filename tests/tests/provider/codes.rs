@@ -3,7 +3,7 @@
 use rookery_tests::world::Actor;
 use serde_json::json;
 
-use crate::house::{ADDRESS, CHALLENGE, House, VERIFIER, came_back, said};
+use super::house::{ADDRESS, CHALLENGE, House, VERIFIER, came_back, said};
 
 #[tokio::test]
 async fn oidcc_codereuse() {

@@ -3,7 +3,7 @@
 use rookery_tests::world::Actor;
 use serde_json::{Value, json};
 
-use crate::house::{Browser, House, PASSWORD, came_back, html};
+use super::house::{Browser, House, PASSWORD, came_back, html};
 
 #[tokio::test]
 async fn people_see_what_they_let_clients_do_and_take_it_back() {
@@ -18,7 +18,7 @@ async fn people_see_what_they_let_clients_do_and_take_it_back() {
     let one = &listed.body["items"][0];
     assert_eq!((&one["client_id"], &one["client_name"]), (&json!(house.id()), &json!("Dashboard")));
     assert_eq!(one["scopes"], json!(["openid", "offline_access", "app.list"]));
-    assert_eq!(one["redirect_uri"], crate::house::ADDRESS);
+    assert_eq!(one["redirect_uri"], super::house::ADDRESS);
     assert!(one["given_at"].is_string());
 
     // Nobody else sees it or takes it back.
@@ -55,7 +55,7 @@ async fn a_client_that_is_gone_is_listed_without_a_name_and_pages_follow() {
     let (browser, _) = house.arrive(&[]).await;
     let mut ids = vec![house.id().to_owned()];
     for name in ["Second", "Third"] {
-        let made = json!({"name": name, "redirect_uris": [crate::house::ADDRESS], "scopes": ["openid"]});
+        let made = json!({"name": name, "redirect_uris": [super::house::ADDRESS], "scopes": ["openid"]});
         let id = world.post(&house.owner, "/v1/oauth-clients", made).await.expect(201).text("/id");
         let page = browser.open(&house.query(&[("client_id", &id)])).await.expect(200);
         came_back(&browser.press(&page, "allow", &[]).await);

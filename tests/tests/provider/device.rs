@@ -3,7 +3,7 @@
 use rookery_tests::world::Reply;
 use serde_json::{Value, json};
 
-use crate::house::{Browser, EMAIL, House, PASSWORD, html, said};
+use super::house::{Browser, EMAIL, House, PASSWORD, html, said};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 

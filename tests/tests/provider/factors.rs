@@ -6,7 +6,7 @@ use rookery_tests::household::base32;
 use rookery_tests::world::{Actor, Reply};
 use serde_json::json;
 
-use crate::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said};
+use super::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said};
 
 fn code(house: &House, secret: &[u8]) -> String {
     totp::code_at(secret, house.world.context().now())

@@ -3,7 +3,7 @@
 use rookery_tests::world::{Actor, World};
 use serde_json::json;
 
-use crate::house::{ADDRESS, Browser, EMAIL, House, PASSWORD, VERIFIER};
+use super::house::{ADDRESS, Browser, EMAIL, House, PASSWORD, VERIFIER};
 
 #[tokio::test]
 async fn the_tokens_of_a_deleted_client_are_refused_within_a_minute() {

@@ -6,7 +6,7 @@ use rookery_domain::hash::Sha256;
 use rookery_tests::world::Actor;
 use serde_json::{Value, json};
 
-use crate::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said, told, verified};
+use super::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said, told, verified};
 
 #[tokio::test]
 async fn oidcc_discovery_endpoint_verification() {

@@ -4,7 +4,7 @@ use rookery_tests::forms::form;
 use rookery_tests::world::{Actor, Reply};
 use serde_json::{Value, json};
 
-use crate::house::{ADDRESS, Browser, EMAIL, House, PASSWORD, came_back, html, told};
+use super::house::{ADDRESS, Browser, EMAIL, House, PASSWORD, came_back, html, told};
 
 const BYE: &str = "https://app.example.com/bye";
 const BYE_WITH_QUERY: &str = "https://app.example.com/bye?foo=bar";
@@ -55,7 +55,7 @@ async fn oidcc_rp_initiated_logout() {
         ("client_id", &other),
         ("code", &code),
         ("redirect_uri", ADDRESS),
-        ("code_verifier", crate::house::VERIFIER),
+        ("code_verifier", super::house::VERIFIER),
     ];
     let others = world.submit("/oauth/token", &fields, &[]).await.expect(200);
 
@@ -204,7 +204,7 @@ async fn nobody_is_logged_out_by_somebody_else() {
     let page = leave(&mine, &[]).await.expect(200);
     // The page works where it was shown, and for the session that it was shown to.
     theirs.press_to("/oauth/logout", &page, "logout", &[]).await.expect(400);
-    let hidden = crate::house::hidden(&page);
+    let hidden = super::house::hidden(&page);
     let fields = [("ticket", hidden[0].1.as_str()), ("step", "logout")];
     let cookies = mine.header();
     let headers = [("cookie", cookies.as_str()), ("sec-fetch-site", "cross-site")];

@@ -3,7 +3,7 @@
 use rookery_tests::world::Actor;
 use serde_json::json;
 
-use crate::house::{Browser, EMAIL, House, PASSWORD, came_back, hidden, html, said, told};
+use super::house::{Browser, EMAIL, House, PASSWORD, came_back, hidden, html, said, told};
 
 #[tokio::test]
 async fn oidcc_prompt_login_and_max_age() {

@@ -4,7 +4,7 @@ use rookery_tests::authenticator::{Authenticator, PRESENT, VERIFIED};
 use rookery_tests::world::{Actor, Reply, sign_up_body};
 use serde_json::{Value, json};
 
-use crate::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said};
+use super::house::{Browser, EMAIL, House, PASSWORD, came_back, html, said};
 
 const ORIGIN: &str = "https://rookery.test";
 

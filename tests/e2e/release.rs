@@ -1,7 +1,5 @@
 //! Releases on the deployed stack: a thousand devices go through a rollout, a pause and a rollback, and verify what they fetch.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

@@ -1,11 +1,13 @@
 //! The chain on the deployed stack: what happens to events, batches and reports between the table and those who act on them,
 //! when deliveries come twice, in another order, malformed, or to a worker that dies.
 
-mod stack_chain;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::stack_chain::{
+    Table, assert_without_gaps, delivered, drained, entries, event, new_tenant, numbers, operator, processes,
+    queue, send, signal, suffix,
+};
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use jiff::Timestamp;
@@ -15,10 +17,6 @@ use rookery_operations::{redrive, replay};
 use rookery_tests::stack::{Stack, eventually};
 use rookery_tests::world::Actor;
 use serde_json::{Value, json};
-use stack_chain::{
-    Table, assert_without_gaps, delivered, drained, entries, event, new_tenant, numbers, operator, processes,
-    queue, send, signal, suffix,
-};
 
 /// The audit trail as the API lists it.
 async fn trail(stack: &Stack, owner: &Actor, query: &str) -> Vec<Value> {

@@ -1,5 +1,4 @@
 //! A table in memory, and what the tests of the chain write into it.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::{BTreeMap, HashMap};
 

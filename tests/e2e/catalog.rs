@@ -1,7 +1,5 @@
 //! Applications, uploads, packages and secrets on the deployed stack, with its S3 and KMS.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 

@@ -1,15 +1,12 @@
 //! What a process of the deployed stack takes with it of what it counted: nothing when it is told to end, and at most the last
 //! five seconds when it is killed. Both end processes that other tests call, so they run alone.
 
-#[expect(dead_code, reason = "the tests of the chain use more of it")]
-mod stack_chain;
-
 use std::time::Duration;
 
+use super::stack_chain::{drained, processes, signal};
 use rookery_tests::stack::{Stack, eventually};
 use rookery_tests::world::Actor;
 use serde_json::json;
-use stack_chain::{drained, processes, signal};
 
 async fn total(stack: &Stack, owner: &Actor) -> u64 {
     let path = "/v1/usage?meter=update_checks&granularity=hour";

@@ -1,8 +1,6 @@
 //! The platform as a provider of identities, as browsers and clients meet it. The cases of the `OpenID` conformance suite's basic, config,
 //! PKCE, refresh, logout and error profiles stand here under the suite's own names.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 mod codes;
 mod consents;
 mod device;

@@ -1,7 +1,5 @@
 //! Logging in on the deployed stack: with keys that KMS seals, and every function in its own role.
 
-#![expect(clippy::unwrap_used, reason = "what helps tests fails like them")]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use http::Method;
