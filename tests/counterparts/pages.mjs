@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 
 import {
-  SCREENS, authorize, came, click, ends, focused, hasNoFault, looksWell, picture, press, somebody, through, told,
+  SCREENS, authorize, came, click, ends, enters, focused, hasNoFault, looksWell, picture, press, somebody, through, told,
 } from './chromium.mjs'
 import { step } from './common.mjs'
 
