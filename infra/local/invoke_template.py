@@ -21,7 +21,6 @@ import sys
 import boto3
 
 from derive_template import configuration, functions, read, write
-from samcli.yamlhelper import yaml_dump
 
 KEPT = ["Handler", "MemorySize"]
 # Seconds; more than in the cloud, for containers share the processors of this machine with whatever else runs on it.
@@ -87,7 +86,8 @@ def main(root, binaries, output):
             },
         }
         found[name] = properties["Handler"]
-    write(output / "template.yaml", yaml_dump({"Transform": template["Transform"], "Resources": resources}))
+    # JSON is YAML, and the SAM CLI reads it in no time.
+    write(output / "template.yaml", json.dumps({"Transform": template["Transform"], "Resources": resources}, indent=2))
     print(json.dumps(found))
 
 

@@ -2,11 +2,11 @@
 
 mod engine;
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::cloud::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -128,7 +128,7 @@ struct Invocation<'a> {
 }
 
 impl Invocation<'_> {
-    /// Runs every function with its sample event, several at a time, and prints the answers in the order of the template.
+    /// Runs every function with its sample event, several at a time, and prints the answers as they come.
     /// One that fails does not keep the others from running.
     async fn all(&self) -> Result<()> {
         let logs = self.layout.directory.join("logs");
@@ -137,33 +137,44 @@ impl Invocation<'_> {
         }
         fs::create_dir_all(&logs).context(|| format!("Creating {}", logs.display()))?;
         let runs = self.layout.functions.iter().zip(1..).map(|((id, handler), number)| {
+            let event = sample(self.project, handler);
+            let own_address = own_address(number).map(OsString::from);
+            let arguments = self.arguments(id, &event).into_iter().chain(own_address);
+            let arguments: Vec<_> =
+                arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
             let log = logs.join(format!("{handler}.log"));
-            async move {
-                let command = self.sam(id, &sample(self.project, handler)).args(own_address(number));
-                let answer = command.errors_to(&log)?.json(&format!("`sam local invoke {id}`")).await?;
-                Ok(json!({"function": id, "handler": handler, "answer": answer}))
-            }
+            json!({"function": id, "handler": handler, "arguments": arguments, "log": log})
         });
-        let mut runs = futures_util::stream::iter(runs).buffered(AT_A_TIME);
-        let mut failed = Vec::new();
-        while let Some(run) = runs.next().await {
-            match run {
-                Ok(line) => println!("{line}"),
-                Err(Failure::Told(sentence)) => failed.push(sentence),
-                Err(failure) => return Err(failure),
-            }
-        }
-        if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }
+        let runs = Value::Array(runs.collect());
+        let all =
+            self.python.script("sam_local_invoke.py").arg(AT_A_TIME.to_string()).input(runs.to_string());
+        if self.prepared(all).passes().await? { Ok(()) } else { Err(Failure::Reported) }
     }
 
     fn sam(&self, id: &str, event: &Path) -> Cmd {
-        self.python
-            .command("sam")
-            .args(["local", "invoke", id, "--skip-pull-image", "--invoke-image", self.image, "--template"])
-            .arg(self.layout.directory.join("template.yaml"))
-            .arg("--event")
-            .arg(event)
-            .directory(&self.layout.directory)
+        self.prepared(self.python.command("sam")).args(self.arguments(id, event))
+    }
+
+    fn arguments(&self, id: &str, event: &Path) -> [OsString; 10] {
+        let template = self.layout.directory.join("template.yaml");
+        let [id, image] = [id, self.image].map(OsString::from);
+        let [template, event] = [template.as_path(), event].map(|path| path.as_os_str().to_owned());
+        [
+            "local".into(),
+            "invoke".into(),
+            id,
+            "--skip-pull-image".into(),
+            "--invoke-image".into(),
+            image,
+            "--template".into(),
+            template,
+            "--event".into(),
+            event,
+        ]
+    }
+
+    fn prepared(&self, sam: Cmd) -> Cmd {
+        sam.directory(&self.layout.directory)
             .envs(operator())
             // Not for every service: it would hand that on to the function in place of the template's, which is the bridge's.
             .envs([("AWS_ENDPOINT_URL_STS", self.cloud.into()), ("AWS_MAX_ATTEMPTS", "1".into())])
@@ -197,7 +208,7 @@ fn sample(project: &Project, handler: &str) -> PathBuf {
 }
 
 /// The credentials of the local cloud, so that nobody's real ones reach a container.
-fn operator() -> Vec<(&'static str, std::ffi::OsString)> {
+fn operator() -> Vec<(&'static str, OsString)> {
     [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
