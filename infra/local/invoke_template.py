@@ -22,9 +22,7 @@ import boto3
 
 from derive_template import configuration, functions, read, write
 
-KEPT = ["Handler", "MemorySize"]
-# Seconds; more than in the cloud, for containers share the processors of this machine with whatever else runs on it.
-PATIENCE = 60
+KEPT = ["Handler", "MemorySize", "Timeout"]
 
 
 def lay_out(binary, folder):
@@ -78,7 +76,6 @@ def main(root, binaries, output):
             "Type": "AWS::Serverless::Function",
             "Properties": {
                 **{key: properties.get(key, everywhere.get(key)) for key in KEPT if key in {**everywhere, **properties}},
-                "Timeout": PATIENCE,
                 "Runtime": everywhere["Runtime"],
                 "Architectures": [architecture],
                 "CodeUri": str(output / area),

@@ -14,13 +14,23 @@ import os
 import sys
 import tempfile
 
+import requests
+
 # What the command loads only when it is run.
 import samcli.commands.local.invoke.cli  # noqa: F401
 import samcli.commands.local.lib.local_lambda  # noqa: F401
 import samcli.lib.providers.sam_stack_provider  # noqa: F401
 from samcli.cli.main import cli
+from samcli.lib.utils.retry import retry
+from samcli.local.docker.container import Container, ContainerResponseException
 
 LINES_SHOWN = 12
+
+# The engine's proxy takes connections before anything in the container does. The SAM CLI takes that for a container that is
+# up, and asks three times within a third of a second, which on a busy machine is over before it is. These are 13 seconds.
+ask = Container.wait_for_http_response.__wrapped__
+again = retry(exc=requests.exceptions.ConnectionError, attempts=7, exc_raise=ContainerResponseException)
+Container.wait_for_http_response = again(ask)
 
 
 def start(one, output):
