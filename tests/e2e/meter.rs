@@ -1,5 +1,5 @@
 //! What a process of the deployed stack takes with it of what it counted: nothing when it is told to end, and at most the last
-//! five seconds when it is killed. Both end processes that other tests call, so they run alone.
+//! five seconds when it is killed. Both end processes that other tests call, so they have the stack to themselves.
 
 use std::time::Duration;
 

@@ -32,8 +32,10 @@ pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
         examples(project).await?;
         return tests(project, None).await;
     }
-    validate(project).await?;
-    let local = Local::start(project, None, Build::FunctionsAndTests).await?;
+    let python = Python::prepare(project).await?;
+    // Deploying mostly waits.
+    let (local, ()) =
+        tokio::try_join!(Local::start(project, None, Build::FunctionsAndTests), validate(project, &python))?;
     examples(project).await?;
     let result = tests(project, Some(&local.write_description()?)).await;
     local.stop().await?;
@@ -55,9 +57,8 @@ async fn examples(project: &Project) -> Result<()> {
 }
 
 /// The templates as SAM and the CloudFormation linter see them.
-async fn validate(project: &Project) -> Result<()> {
-    let python = Python::prepare(project).await?;
-    let phase = Phase::start("Templates");
+async fn validate(project: &Project, python: &Python) -> Result<()> {
+    let phase = Phase::quiet("Templates");
     let one = async |template: &str| {
         let wrong = format!("{template} is not valid; mend what `sam validate --lint` says above.");
         let log = format!("validate-{}.log", template.replace('/', "-"));
