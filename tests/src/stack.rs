@@ -172,11 +172,14 @@ where
     Fut: Future<Output = Result<T, String>>,
 {
     let started = Instant::now();
+    // Looking costs the stack what it could do the awaited thing with.
+    let mut pause = Duration::from_millis(100);
     loop {
         match look().await {
             Ok(seen) => return seen,
             Err(last) if started.elapsed() > PATIENCE => panic!("{what} did not happen; seen last: {last}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            Err(_) => tokio::time::sleep(pause).await,
         }
+        pause = (pause * 3 / 2).min(Duration::from_secs(1));
     }
 }

@@ -34,9 +34,11 @@ pub(crate) async fn run(project: &Project, fast: bool) -> Result<()> {
     }
     let python = Python::prepare(project).await?;
     // Deploying mostly waits.
-    let (local, ()) =
-        tokio::try_join!(Local::start(project, None, Build::FunctionsAndTests), validate(project, &python))?;
-    examples(project).await?;
+    let (local, (), ()) = tokio::try_join!(
+        Local::start(project, None, Build::FunctionsAndTests),
+        validate(project, &python),
+        examples(project),
+    )?;
     let result = tests(project, Some(&local.write_description()?)).await;
     local.stop().await?;
     result
