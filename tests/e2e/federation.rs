@@ -106,7 +106,7 @@ impl Company {
 }
 
 #[tokio::test]
-async fn people_come_by_their_companys_provider() {
+async fn people_come_by_the_provider_of_their_company() {
     let company = Company::found().await;
     let (stack, home) = (&company.stack, &company.home);
     let eve = company.mail("eve");

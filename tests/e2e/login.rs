@@ -140,7 +140,7 @@ async fn colleague(stack: &Stack, owner: &Actor, email: &str) -> String {
 }
 
 #[tokio::test]
-async fn somebody_acts_in_anothers_place_and_ends_the_others_sessions() {
+async fn somebody_acts_for_another_person_and_ends_their_sessions() {
     let stack = Stack::connect();
     let (slug, owner) = house(&stack, "place").await;
     let bob = colleague(&stack, &owner, "bob@example.com").await;
